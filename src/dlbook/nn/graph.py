@@ -155,9 +155,8 @@ class Readout(Module):
             raise ValueError(f"Readout takes x (N, C) and a whole number from 0 up for each node, and was given {x.shape} and "
                              f"{graph.shape} of {graph.dtype}")
         member = (np.arange(graph.max() + 1)[:, None] == graph).astype(x.dtype)  # (G, N)
-        if self.how == "mean":
-            member /= np.maximum(member.sum(axis=1, keepdims=True), 1)
-        return matmul(member, x)
+        total = matmul(member, x)
+        return total if self.how == "sum" else total / np.maximum(member.sum(axis=1, keepdims=True), 1)
 
 
 def _square(a, x):

@@ -58,6 +58,8 @@ class GridWorld(Environment):
         if not len(starts) or "C" in letters and len(starts) > 1:
             raise ValueError(f"this map has {len(starts)} squares to start from; expected at least one, and one alone beside a cliff")
         self.starts = starts.tolist()
+        if set(rewards or {}) - set("SGHC."):
+            raise ValueError(f"rewards name {sorted(rewards)}; expected some of the letters S G H C and .")
         self._pays = {letter: float((rewards or {}).get(letter, -1)) for letter in "SGHC."}
         chances = [fraction("success", success), (1 - success) / 2]
         self.P = {state: {action: self._outcomes(state, action, *chances) for action in range(4)} for state in range(self.states)}

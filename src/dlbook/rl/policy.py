@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autograd import Tensor, floating
 from ..functional import log_softmax, softmax
-from ..functional.loss import class_indices, like
+from ..functional.loss import like
 from ..ops import clip, exp, minimum, take
 from ..settings import generator, number
 from .share import fraction
@@ -90,8 +90,13 @@ def log_probability(logits, actions):
     >>> log_probability(np.log([[0.25, 0.75]]), [1]).data.round(4)
     array([-0.2877])
     """
-    logits = _tensor("logits", logits)
-    return take(log_softmax(logits), index=(np.arange(len(logits)), class_indices(actions, logits.shape)))
+    logits, actions = _tensor("logits", logits), np.asarray(actions)
+    if actions.dtype.kind not in "iu":
+        raise TypeError(f"actions must be integers, and their dtype is {actions.dtype}")
+    if actions.shape != logits.shape[:1] or actions.size and not 0 <= actions.min() <= actions.max() < logits.shape[1]:
+        raise ValueError(f"logits of shape {logits.shape} need one action from 0 to {logits.shape[1] - 1} for each row, and were "
+                         f"given {actions.tolist()!r:.60}")
+    return take(log_softmax(logits), index=(np.arange(len(logits)), actions))
 
 
 def entropy(logits):
