@@ -172,6 +172,22 @@ def test_categorical_draws_from_the_softmax():
     assert 0 <= many.min() < 20 and 980 < many.max() <= 999
 
 
+class Highest(np.random.Generator):
+    """A generator that draws the largest number below 1, always."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def random(self, shape):
+        return np.full(shape, np.nextafter(1, 0))
+
+
+def test_categorical_draws_an_action_also_where_the_probabilities_add_up_to_less_than_one():
+    logits = rng().normal(size=(3000, 9))
+    assert (softmax(logits).cumsum(axis=1)[:, -1] < 1).sum() > 20, "there are such rows"
+    assert (categorical(logits, rng=Highest()) == 8).all()
+
+
 def test_categorical_rows_are_independent():
     both = categorical(np.zeros((20_000, 2)), rng=rng()).reshape(-1, 2)
     assert abs(np.corrcoef(both.T)[0, 1]) < 0.03
@@ -306,6 +322,13 @@ def test_follow(rate):
         assert all(np.array_equal(a, there[name]) for name, a in target.state().items()), "exactly"
 
 
+def test_follow_moves_a_single_number():
+    source, target = nn.Module(), nn.Module()
+    source.factor, target.factor = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    follow(target, source, rate=0.25)
+    assert target.factor.item() == 1.75 and target.factor.dtype == np.float32
+
+
 def test_follow_refuses():
     assert "rate must be a number from 0 to 1, and is 2" in refusal(ValueError, lambda: follow(network(0), network(1), rate=2))
     for rate in (1, 0.5):
@@ -329,9 +352,11 @@ def batch(ks):
 
 def numbers(found):
     """Which transitions these are, proved to be whole."""
-    for row in zip(*found):
-        assert all(np.array_equal(a, b) for a, b in zip(row, step(int(row[1]))))
-    return found.actions.tolist()
+    k = found.actions
+    assert np.array_equal(found.observations, np.column_stack([k] * 3)) and np.array_equal(found.rewards, k)
+    assert np.array_equal(found.next_observations, found.observations + 0.5)
+    assert np.array_equal(found.terminated, k % 2 == 0) and np.array_equal(found.truncated, k % 3 == 0)
+    return k.tolist()
 
 
 @given(seed=st.integers(0, 2**32), capacity=st.integers(1, 9))

@@ -177,7 +177,9 @@ def follow(target, source, *, rate=1.0):
     rate = fraction("rate", rate)
     new, old = source.state(), target.state()
     if rate < 1:
-        new = {name: old[name] + rate * (a - old[name]) if name in old and old[name].shape == a.shape else a for name, a in new.items()}
+        for name in new.keys() & old.keys():
+            if new[name].shape == old[name].shape:  # where they differ, load_state says so
+                new[name] = (old[name] + rate * (new[name] - old[name])).astype(old[name].dtype)
     target.load_state(new)
 
 
