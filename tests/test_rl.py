@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dlbook import Tensor, nn
 from dlbook.gradcheck import gradcheck
 from dlbook.rl import (
-    CartPoles, ReplayBuffer, Transitions, categorical, clipped_objective, entropy, epsilon_greedy, follow, gae, log_probability, returns, rollout,
+    CartPoles, ReplayBuffer, Transitions, categorical, clipped_objective, entropy, epsilon_greedy, follow, gae, log_probability,
+    returns, rollout,
 )
 
 
@@ -58,7 +59,8 @@ def returns_by_definition(rewards, following, terminated, truncated, gamma):
 
 def gae_by_definition(rewards, values, following, terminated, truncated, gamma, lam):
     errors = [r + gamma * v2 * (not end) - v for r, v, v2, end in zip(rewards, values, following, terminated)]
-    return [sum((gamma * lam) ** (k - t) * errors[k] for k in range(t, last_of(t, terminated, truncated) + 1)) for t in range(len(rewards))]
+    return [sum((gamma * lam) ** (k - t) * errors[k] for k in range(t, last_of(t, terminated, truncated) + 1))
+            for t in range(len(rewards))]
 
 
 @given(record=records(), gamma=factors)
@@ -86,7 +88,7 @@ def test_gae_at_its_ends(record, gamma):
     """λ = 1: returns less values, where the record of values is consistent. λ = 0: the temporal-difference errors."""
     rewards, values, following, terminated, truncated = record
     inside = ~(terminated | truncated)
-    following[:-1] = np.where(inside[:-1], values[1:], following[:-1])  # where an episode goes on, a step arrives where the next begins
+    following[:-1] = np.where(inside[:-1], values[1:], following[:-1])  # a step arrives where the next begins
     settings = {"gamma": gamma, "terminated": terminated, "truncated": truncated}
     np.testing.assert_allclose(gae(rewards, values, following, lam=1, **settings),
                                returns(rewards, next_values=following, **settings) - values, rtol=1e-10, atol=1e-12)
@@ -99,7 +101,8 @@ def test_what_comes_after_an_episode_does_not_reach_into_it(record, gamma, lam):
     rewards, values, following, terminated, truncated = (a.reshape(len(a), -1)[:, 0] for a in record)
     end = last_of(0, terminated, truncated) + 1
     a = gae(rewards, values, following, gamma=gamma, lam=lam, terminated=terminated, truncated=truncated)[:end]
-    b = gae(rewards[:end], values[:end], following[:end], gamma=gamma, lam=lam, terminated=terminated[:end], truncated=truncated[:end])
+    b = gae(rewards[:end], values[:end], following[:end], gamma=gamma, lam=lam,
+            terminated=terminated[:end], truncated=truncated[:end])
     assert np.array_equal(a, b)
     assert np.array_equal(returns(rewards, gamma=gamma, terminated=terminated, truncated=truncated, next_values=following)[:end],
                           returns(rewards[:end], gamma=gamma, terminated=terminated[:end], next_values=following[:end]))
@@ -116,7 +119,7 @@ def test_returns_and_gae_keep_the_dtype_and_what_they_were_given():
     assert returns([1, 1, 1], gamma=0.5).tolist() == [1.75, 1.5, 1.0] and returns([1, 1], gamma=1).dtype == np.float32
     assert returns(np.ones((0, 2)), gamma=0.9).shape == gae(*[np.ones(0)] * 3, gamma=0.9, lam=0.9).reshape(0, 2).shape
     single = rng().normal(size=50).astype(np.float32)
-    assert np.array_equal(returns(single, gamma=0.97), returns(single[:, None], gamma=0.97)[:, 0]), "one agent is a column of several"
+    assert np.array_equal(returns(single, gamma=0.97), returns(single[:, None], gamma=0.97)[:, 0]), "one is a column of several"
 
 
 R = np.ones(4)
@@ -164,9 +167,11 @@ def test_categorical_draws_from_the_softmax():
     n, logits = 30_000, np.array([1.0, -2.0, 0.0, 3.0, -np.inf])
     p = np.exp(logits) / np.exp(logits).sum()
     counts = np.bincount(categorical(np.tile(logits, (n, 1)), rng=rng()), minlength=5)
-    assert counts[4] == 0 and ((counts - n * p)[:4] ** 2 / (n * p[:4])).sum() < 16.3  # the 99.9 % point for three degrees of freedom
+    assert counts[4] == 0
+    assert ((counts - n * p)[:4] ** 2 / (n * p[:4])).sum() < 16.3  # the 99.9 % point for three degrees of freedom
     assert type(categorical(logits, rng=rng())) is int
-    assert np.array_equal(categorical(np.tile(logits + 900, (9, 1)), rng=rng(3)), categorical(np.tile(logits, (9, 1)), rng=rng(3)))
+    rows = np.tile(logits, (9, 1))
+    assert np.array_equal(categorical(rows + 900, rng=rng(3)), categorical(rows, rng=rng(3)))
     assert categorical([[0.0, 1e4], [1e4, 0.0]], rng=rng()).tolist() == [1, 0]
     many = categorical(np.zeros((2000, 1000), np.float32), rng=rng())
     assert 0 <= many.min() < 20 and 980 < many.max() <= 999
@@ -210,7 +215,7 @@ def test_categorical_rows_are_independent():
     (lambda: clipped_objective(np.zeros(2), old=[0.0], advantages=[1.0, 1.0]), ValueError, "must be equal"),
     (lambda: clipped_objective(np.zeros(2), old=[0.0, 0.0], advantages=[[1.0], [1.0]]), ValueError, "must be equal"),
     (lambda: clipped_objective(np.zeros(0), old=[], advantages=[]), ValueError, "empty"),
-    (lambda: clipped_objective(np.zeros(1), old=[0.0], advantages=[1.0], reach=1), ValueError, "reach must be a number from 0 to below 1"),
+    (lambda: clipped_objective(np.zeros(1), old=[0.0], advantages=[1.0], reach=1), ValueError, "reach must be a number from 0 to"),
 ])
 def test_policies_refuse(call, kind, said):
     assert said in refusal(kind, call)
@@ -232,7 +237,8 @@ def softmax(z):
 def test_log_probability_and_entropy_follow_their_definitions(seed, actions):
     logits, taken = rng(seed).normal(size=(7, actions)), rng(seed).integers(0, actions, 7)
     p = softmax(logits)
-    np.testing.assert_allclose(log_probability(logits, taken).data, [np.log(p[i, a]) for i, a in enumerate(taken)], rtol=1e-12, atol=1e-12)
+    expected = [np.log(p[i, a]) for i, a in enumerate(taken)]
+    np.testing.assert_allclose(log_probability(logits, taken).data, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(entropy(logits).data, -(p * np.log(p)).sum(axis=1), rtol=1e-12, atol=1e-12)
     assert gradcheck(lambda z: log_probability(z, taken), logits, rng=rng()) <= 1e-6 or actions == 1
     assert gradcheck(entropy, logits, rng=rng()) <= 1e-6 or actions == 1
@@ -315,7 +321,7 @@ def test_follow(rate):
     for name, a in target.state().items():
         np.testing.assert_allclose(a, (1 - rate) * before[name] + rate * there[name], rtol=1e-6, atol=1e-7)
         assert a.dtype == np.float32
-    assert all(np.array_equal(a, b) for a, b in zip(arrays, [before[name] for name, _ in target.named_parameters()])), "not written into"
+    assert all(np.array_equal(a, before[name]) for a, (name, _) in zip(arrays, target.named_parameters())), "not written into"
     assert not any(np.shares_memory(p.data, q.data) for p in target.parameters() for q in source.parameters())
     assert all(np.array_equal(a, there[name]) for name, a in source.state().items())
     if rate == 1:
@@ -332,7 +338,8 @@ def test_follow_moves_a_single_number():
 def test_follow_refuses():
     assert "rate must be a number from 0 to 1, and is 2" in refusal(ValueError, lambda: follow(network(0), network(1), rate=2))
     for rate in (1, 0.5):
-        for other in (nn.Linear(3, 2, rng=rng()), nn.Sequential(nn.Linear(3, 5, rng=rng()), nn.BatchNorm(5), nn.Linear(5, 2, rng=rng()))):
+        wider = nn.Sequential(nn.Linear(3, 5, rng=rng()), nn.BatchNorm(5), nn.Linear(5, 2, rng=rng()))
+        for other in (nn.Linear(3, 2, rng=rng()), wider):
             target = network(0)
             before = target.state()
             assert "does not fit" in refusal(ValueError, lambda: follow(target, other, rate=rate))
@@ -409,7 +416,8 @@ def test_the_buffer_keeps_dtypes():
     assert [a.dtype for a in buffer.sample(2)] == [np.uint8, np.int64, np.float32, np.uint8, bool, bool]
     tabular = ReplayBuffer(3, rng=rng())
     tabular.add(4, 1, -1.0, 5, True)
-    assert tabular.sample(2).observations.tolist() == [4, 4] and tabular.sample(2).terminated.all() and not tabular.sample(1).truncated.any()
+    found = tabular.sample(2)
+    assert found.observations.tolist() == [4, 4] and found.terminated.all() and not found.truncated.any()
 
 
 def test_a_rollout_fits_into_the_buffer():
@@ -436,7 +444,7 @@ def full():
     (lambda: full().add(np.zeros(3), 0, 0.0, np.zeros(2), False), ValueError, "next_observations have shape (1, 2)"),
     (lambda: full().add(np.zeros(3), 0.5, 0.0, np.zeros(3), False), TypeError, "actions must be integers"),
     (lambda: full().add(np.zeros(3), [0, 1], 0.0, np.zeros(3), False), ValueError, "actions have shape (1, 2)"),
-    (lambda: full().extend(Transitions(*batch(range(3))[:5], np.zeros(2, bool))), ValueError, "truncated have shape (2,); expected (3,)"),
+    (lambda: full().extend(Transitions(*batch(range(3))[:5], np.zeros(2, bool))), ValueError, "have shape (2,); expected (3,)"),
     (lambda: ReplayBuffer(3, rng=rng()).add(np.zeros(3), 0, 0.0, np.zeros(2), False), ValueError, "of the same shape"),
     (lambda: ReplayBuffer(3, rng=rng()).add(np.zeros(3), [0, 1], 0.0, np.zeros(3), False), ValueError, "one action"),
 ])

@@ -1,4 +1,4 @@
-"""The worlds of reinforcement learning: mechanics, tables, known values, and what they refuse. Gymnasium's own: tests/external."""
+"""The worlds of reinforcement learning: mechanics, tables, known values, what they refuse. Gymnasium's: tests/external."""
 
 import os
 import subprocess
@@ -135,8 +135,8 @@ def test_the_same_seed_gives_the_same_trajectory_in_two_processes():
               "steps = rl.rollout(poles, lambda x: rl.categorical(x[:, 2:] * 9, rng=r), steps=60)\n"
               "lake = rl.episode(rl.FrozenLake(rng=r), lambda s: rl.epsilon_greedy([0.0, 1.0, 1.0, 0.0], epsilon=0.1, rng=r))\n"
               "print([a.tobytes().hex() for record in (steps, lake) for a in record])")
-    outputs = {subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True,
-                              check=True).stdout for seed in "01"}
+    outputs = {subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True,
+                              text=True, check=True).stdout for seed in "01"}
     assert len(outputs) == 1 and len(outputs.pop()) > 1000
 
 
@@ -267,8 +267,8 @@ def value_iteration(world, gamma, policy=None):
     """Optimal values, by sweeps over the table as a reader would write them; or those of the policy that chooses by chance."""
     v = np.zeros(world.states)
     for _ in range(5000):
-        q = np.array([[sum(p * (r + gamma * v[after] * (not end)) for p, after, r, end in outcomes) for outcomes in world.P[s].values()]
-                      for s in world.P])
+        q = np.array([[sum(p * (r + gamma * v[after] * (not end)) for p, after, r, end in outcomes)
+                       for outcomes in by_action.values()] for by_action in world.P.values()])
         new = q.mean(axis=1) if policy == "random" else q.max(axis=1)
         if np.abs(new - v).max() < 1e-12:
             break
@@ -298,13 +298,14 @@ def test_values_of_the_frozen_lake():
     chances, reward = world.model()
     best = (reward + 0.99 * chances @ v.ravel()).argmax(axis=1)
     square = np.arange(16)
-    exact = np.linalg.solve(np.eye(16) - 0.99 * chances[square, best], reward[square, best])  # the values of that policy, no sweeps
+    exact = np.linalg.solve(np.eye(16) - 0.99 * chances[square, best], reward[square, best])  # of that policy, without sweeps
     np.testing.assert_allclose(v.ravel(), exact, atol=1e-9)
     assert v[0, 0] == pytest.approx(0.54202593, abs=1e-8) and (v >= 0).all() and (v <= 1).all()
 
 
 @pytest.mark.parametrize("make", [
-    lambda: GridWorld("corners", rng=rng(), success=0.6), lambda: CliffWalking(rng=rng(), success=1 / 3), lambda: FrozenLake(rng=rng())])
+    lambda: GridWorld("corners", rng=rng(), success=0.6), lambda: CliffWalking(rng=rng(), success=1 / 3),
+    lambda: FrozenLake(rng=rng())])
 def test_the_model_is_the_table(make):
     world = make()
     chances, reward = world.model()
@@ -340,7 +341,8 @@ def test_steps_follow_the_table(make):
 def test_a_world_without_a_start_begins_on_any_free_square():
     world = GridWorld("corners", rng=rng())
     starts = np.bincount([world.reset()[0] for _ in range(14_000)], minlength=16)
-    assert starts[0] == starts[15] == 0 and ((starts[1:15] - 1000) ** 2 / 1000).sum() < 34.5  # 99.9 % point, 13 degrees of freedom
+    assert starts[0] == starts[15] == 0
+    assert ((starts[1:15] - 1000) ** 2 / 1000).sum() < 34.5  # the 99.9 % point for 13 degrees of freedom
 
 
 def test_falling_costs_and_does_not_end():
@@ -368,10 +370,12 @@ def test_rewards_by_letter():
     (lambda: GridWorld("maze", rng=rng()), "no grid world is called 'maze'"),
     (lambda: GridWorld(["S.", "."], rng=rng()), "is no map: expected rows of equal length"),
     (lambda: GridWorld(["S#"], rng=rng()), "letters S G H C and ."), (lambda: GridWorld([], rng=rng()), "is no map"),
-    (lambda: GridWorld(["GG"], rng=rng()), "0 squares to start from"), (lambda: GridWorld(["SCS"], rng=rng()), "2 squares to start from"),
-    (lambda: GridWorld(["..C"], rng=rng()), "one alone beside a cliff"),
+    (lambda: GridWorld(["GG"], rng=rng()), "0 squares to start from"),
+    (lambda: GridWorld(["SCS"], rng=rng()), "2 squares to start from"),
+    (lambda: GridWorld(["..C"], rng=rng()), "one alone where there is a cliff"),
     (lambda: GridWorld("lake", rng=rng(), success=1.5), "success must be a number from 0 to 1, and is 1.5"),
-    (lambda: GridWorld("lake", rng=rng(), success=-1), "success"), (lambda: GridWorld("lake", rng=rng(), success="often"), "'often'"),
+    (lambda: GridWorld("lake", rng=rng(), success=-1), "success"),
+    (lambda: GridWorld("lake", rng=rng(), success="often"), "'often'"),
     (lambda: GridWorld("lake", rng=rng(), rewards={"F": 1}), "letters S G H C and ."),
 ])
 def test_grid_worlds_refuse(call, said):

@@ -204,7 +204,8 @@ def test_tables_are_gymnasiums(make, name, settings):
 # ---- the comparisons have teeth ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("damage", [
-    {"gravity": 9.8 * 1.01}, {"push": 10 * 1.01}, {"push": -10.0}, {"tick": 0.02 * 1.01}, {"pole_mass": 0.101}, {"cart_mass": 1.01},
+    {"gravity": 9.8 * 1.01}, {"push": 10 * 1.01}, {"push": -10.0}, {"tick": 0.02 * 1.01}, {"pole_mass": 0.101},
+    {"cart_mass": 1.01},
     {"half_length": 0.505}, {"tilt": CartPole.tilt * 0.9}, {"limit": 499}, {"limit": None}, {"gravity": np.nextafter(9.8, 10)},
     {"move": lambda self, action: (CartPole.move(self, action)[0], -1.0, CartPole.move(self, action)[2])},
     {"start": lambda self: self.rng.uniform(-0.06, 0.06, 4)}, {"start": lambda self: self.rng.normal(0, 0.05, 4)},

@@ -85,7 +85,8 @@ class GAT(Module):
     (34, 16)
     """
 
-    def __init__(self, in_features, out_features, *, heads=1, average=False, rng, init=initialisers.xavier_uniform, dtype=np.float32):
+    def __init__(self, in_features, out_features, *, rng, heads=1, average=False, init=initialisers.xavier_uniform,
+                 dtype=np.float32):
         self.heads, self.average = whole("heads", heads), flag("average", average)
         self.features = whole("out_features", out_features)
         parts = [init((whole("in_features", in_features), self.features), rng=rng, dtype=dtype) for _ in range(self.heads)]

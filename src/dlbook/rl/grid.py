@@ -56,7 +56,8 @@ class GridWorld(Environment):
         letters = self.map.ravel()
         starts = np.flatnonzero(letters == "S") if "S" in letters else np.flatnonzero(letters == ".")
         if not len(starts) or "C" in letters and len(starts) > 1:
-            raise ValueError(f"this map has {len(starts)} squares to start from; expected at least one, and one alone beside a cliff")
+            raise ValueError(f"this map has {len(starts)} squares to start from; expected at least one, and one alone where there "
+                             "is a cliff")
         self.starts = starts.tolist()
         if set(rewards or {}) - set("SGHC."):
             raise ValueError(f"rewards name {sorted(rewards)}; expected some of the letters S G H C and .")

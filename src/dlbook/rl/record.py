@@ -15,7 +15,8 @@ class Transitions(NamedTuple):
 
     The arrays are (B, ...) out of a `ReplayBuffer`, (T, ...) from `episode` and (T, N, ...) from `rollout`.
 
-    >>> step = Transitions(np.zeros((1, 4)), np.array([0]), np.array([1.0]), np.ones((1, 4)), np.array([False]), np.array([False]))
+    >>> end = np.array([False])
+    >>> step = Transitions(np.zeros((1, 4)), np.array([0]), np.array([1.0]), np.ones((1, 4)), terminated=end, truncated=end)
     >>> step.next_observations.shape
     (1, 4)
     """
@@ -146,12 +147,12 @@ def episode(environment, policy, *, seed=None):
     return _stacked(steps)
 
 
-def rollout(poles, policy, *, steps):
-    """Act for so many steps in worlds side by side, from where they are: call `poles.reset()` before the first.
+def rollout(worlds, policy, *, steps):
+    """Act for so many steps in worlds side by side, from where they are: call `worlds.reset()` before the first.
 
     Parameters
     ----------
-    poles : CartPoles
+    worlds : CartPoles
         Or anything else whose info["arrived"] tells where a step arrived before a new start.
     policy : function
         From observations (N, ...) to actions (N,).
@@ -176,11 +177,11 @@ def rollout(poles, policy, *, steps):
     (5, 3, 4)
     """
     whole("steps", steps)
-    poles.check_going()
-    record, observations = [], poles.observe()
+    worlds.check_going()
+    record, observations = [], worlds.observe()
     for _ in range(steps):
         actions = policy(observations)
-        after, rewards, terminated, truncated, info = poles.step(actions)
+        after, rewards, terminated, truncated, info = worlds.step(actions)
         record.append((observations, actions, rewards, info["arrived"], terminated, truncated))
         observations = after
     return _stacked(record)
