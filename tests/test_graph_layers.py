@@ -5,7 +5,7 @@ import pytest
 from datafiles import refusal
 from samples.making import normal
 
-from dlbook import Tensor
+from dlbook import Tensor, init
 from dlbook.functional import cross_entropy
 from dlbook.gradcheck import gradcheck
 from dlbook.graphs import adjacency, block_diagonal, karate_club, normalised_adjacency, stochastic_block_model
@@ -185,9 +185,10 @@ def test_names_and_numbers_of_parameters():
     assert [(name, p.shape) for name, p in gat.named_parameters()] == [("w", (4, 6)), ("scores", (2, 6)), ("b", (6,))]
     assert GAT(4, 3, heads=2, average=True, rng=rng()).b.shape == (3,)
     assert repr(gat) == "GAT(4, 3, heads=2)" and repr(GCN(4, 3, rng=rng())) == "GCN(4, 3)"
-    halves = gat.w.data[:, :3], gat.w.data[:, 3:]
-    assert not np.array_equal(*halves)
-    assert all(np.abs(half).max() <= np.sqrt(6 / 7) for half in halves), "each head has fans of its own"
+    r = rng()  # each head is drawn by itself, with fans of its own
+    heads = [init.xavier_uniform((4, 3), rng=r) for _ in range(2)]
+    scores = [init.xavier_uniform((6, 1), rng=r)[:, 0] for _ in range(2)]
+    assert np.array_equal(gat.w.data, np.concatenate(heads, axis=1)) and np.array_equal(gat.scores.data, scores)
 
 
 # ---- errors -----------------------------------------------------------------------------------------------------------

@@ -177,20 +177,26 @@ def test_categorical_draws_from_the_softmax():
     assert 0 <= many.min() < 20 and 980 < many.max() <= 999
 
 
-class Highest(np.random.Generator):
-    """A generator that draws the largest number below 1, always."""
+class Stuck(np.random.Generator):
+    """A generator that draws the same number always."""
 
-    def __init__(self):
+    def __init__(self, number):
         super().__init__(np.random.PCG64(0))
+        self.number = number
 
     def random(self, shape):
-        return np.full(shape, np.nextafter(1, 0))
+        return np.full(shape, self.number)
 
 
 def test_categorical_draws_an_action_also_where_the_probabilities_add_up_to_less_than_one():
     logits = rng().normal(size=(3000, 9))
     assert (softmax(logits).cumsum(axis=1)[:, -1] < 1).sum() > 20, "there are such rows"
-    assert (categorical(logits, rng=Highest()) == 8).all()
+    assert (categorical(logits, rng=Stuck(np.nextafter(1, 0))) == 8).all()
+
+
+def test_categorical_never_draws_what_cannot_be():
+    assert categorical([[-np.inf, -np.inf, 0.0, 1.0]], rng=Stuck(0.0)).tolist() == [2]
+    assert categorical([[0.0, 1.0, -np.inf]], rng=Stuck(np.nextafter(1, 0))).tolist() == [1]
 
 
 def test_categorical_rows_are_independent():

@@ -188,7 +188,7 @@ def test_left_and_right_are_mirrored():
 
 @pytest.mark.parametrize("state, lost", [
     ([0, 0, 0, 0], False), ([2.4, 0, 0, 0], False), ([2.401, 0, 0, 0], True), ([-2.401, 0, 0, 0], True),
-    ([0, 9, 0.209, 9], False), ([0, 0, 0.2095, 0], True), ([0, 0, -0.2095, 0], True),
+    ([-2.4, 0, CartPole.tilt, 0], False), ([0, 0, -CartPole.tilt, 0], False), ([0, 9, 0.209, 9], False), ([0, 0, 0.2095, 0], True), ([0, 0, -0.2095, 0], True),
 ])
 def test_where_an_episode_ends(state, lost):
     world = CartPole(rng=rng())
@@ -388,7 +388,8 @@ def test_an_arm_pays_its_value_with_variance_one():
     bandit = Bandit([0.5, -3.0], rng=rng())
     bandit.reset()
     for arm, value in enumerate([0.5, -3.0]):
-        paid = np.array([bandit.step(arm)[1] for _ in range(20_000)])
+        places, paid = np.array([bandit.step(arm)[:2] for _ in range(20_000)]).T
+        assert not places.any(), "there is one state"
         assert abs(paid.mean() - value) < 0.03 and abs(paid.var() - 1) < 0.04
         assert abs(np.corrcoef(paid[1:], paid[:-1])[0, 1]) < 0.03
 
