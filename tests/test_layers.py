@@ -9,9 +9,10 @@ from samples.making import normal
 
 from dlbook import Tensor, conv, functional, init, nn, no_grad, pool, recurrent
 from dlbook.attention import attention, rotary, sinusoids
+from dlbook.graphs import adjacency
 from dlbook.nn import (
-    GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten, GroupNorm,
-    LayerNorm, Linear, MaxPool2d, MultiHeadAttention, ResidualBlock, RMSNorm, Upsample2d,
+    GAT, GCN, GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten,
+    GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Readout, ResidualBlock, RMSNorm, Upsample2d,
 )
 from dlbook.ops import relu
 
@@ -35,6 +36,7 @@ def first(output):
 
 
 IMAGES, WORDS, STEPS, MEMORY = normal((3, 4, 6, 5), 0), np.array([[1, 5, 0, 2], [3, 3, 6, 1]]), normal((2, 5, 8), 0), normal((2, 3, 8), 1)
+NODES, EDGES = normal((5, 8), 0), adjacency([(0, 1), (1, 2), (0, 4)], 5).astype(WIDE)  # node 3 is alone
 SMALL = {"vocabulary": 7, "context": 6, "channels": 8, "heads": 2, "layers": 2}
 
 # Every layer: how to make it, what to call it with, and the shape that comes.
@@ -66,6 +68,10 @@ LAYERS = {
     "MaxPool2d": (lambda: MaxPool2d((2, 3), stride=1, padding=(1, 0)), (IMAGES,), (3, 4, 7, 3)),
     "AvgPool2d": (lambda: AvgPool2d(2), (IMAGES,), (3, 4, 3, 2)),
     "Upsample2d": (lambda: Upsample2d((2, 1)), (IMAGES,), (3, 4, 12, 5)),
+    "GCN": (lambda **s: GCN(8, 3, rng=rng(), **s), (NODES, EDGES), (5, 3)),
+    "GAT": (lambda **s: GAT(8, 3, heads=2, rng=rng(), **s), (NODES, EDGES), (5, 6)),
+    "GAT averaged": (lambda **s: GAT(8, 3, heads=2, average=True, rng=rng(), **s), (NODES, EDGES), (5, 3)),
+    "Readout": (lambda: Readout("sum"), (NODES, np.array([0, 0, 2, 0, 2])), (3, 8)),
     "Flatten": (lambda: Flatten(), (IMAGES,), (3, 120)),
     "Dropout": (lambda: Dropout(0.5, rng=rng()), (IMAGES,), (3, 4, 6, 5)),
 }

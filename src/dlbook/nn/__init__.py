@@ -1,5 +1,6 @@
 """Networks: modules that hold parameters, layers, and ways to stack them."""
 
+from .graph import GAT, GCN, Readout
 from .layers import MLP, Linear, Sequential
 from .module import Module
 from .normalisation import BatchNorm, Dropout, GroupNorm, LayerNorm, RMSNorm
@@ -13,4 +14,5 @@ __all__ = [
     "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "Upsample2d", "Flatten", "ResidualBlock",
     "Embedding", "RNN", "LSTM", "GRU",
     "MultiHeadAttention", "EncoderBlock", "DecoderBlock", "GPT",
+    "GCN", "GAT", "Readout",
 ]
