@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tools import editions, execute, notebooks, plain
+from tools import editions, execute, notebooks, plain, release
 from tools.bookpage import BEGIN, END, stub
 from tools.environment import ROOT, Problem, prepare_kernel
 
@@ -165,7 +165,7 @@ def test_cells_have_names_of_their_own_and_code_that_parses(built):
 
 def test_two_builds_are_the_same_to_the_last_byte(built, tmp_path):
     for edition in ("student", "self-study", "instructor"):
-        editions.pack(built / edition, tmp_path / f"dlbook-{edition}.zip")
+        release.pack(built / edition, tmp_path / f"dlbook-{edition}.zip")
         assert (tmp_path / f"dlbook-{edition}.zip").read_bytes() == (built / f"dlbook-{edition}.zip").read_bytes()
 
 

@@ -66,11 +66,11 @@ def lab(arguments: list[str]) -> int:
 
 def editions(arguments: list[str]) -> int:
     """Make the self-study, student and instructor notebooks, their zips and a site without solutions: editions [folder]."""
-    from tools import editions
+    from tools import release
 
     environment.prepare_kernel()
-    folder = Path(arguments[0]).resolve() if arguments else editions.FOLDER
-    editions.build(folder=folder)
+    folder = Path(arguments[0]).resolve() if arguments else release.FOLDER
+    release.build(folder=folder)
     print("Made in %s. Never hand out the folders `instructor` and `course`." % folder)
     return 0
 

@@ -1,4 +1,4 @@
-"""The notebooks that people take away, all from the chapters: self-study, student and instructor editions, and their zips.
+"""The notebooks that people take away, all from the chapters: self-study, student and instructor editions.
 
     self-study   stubs, checks, hints; each solution folded after its check
     student      stubs, checks, hints; no line of a solution anywhere
@@ -9,22 +9,15 @@ Solutions are taken out by nbgrader's own preprocessors. The text is that of the
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-import zipfile
 from copy import deepcopy
-from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
 
-from tools import execute, plain, website
+from tools import execute, plain
 from tools.bookpage import BEGIN, END, solution
-from tools.environment import BUILD, ROOT, Problem
 
-FOLDER = BUILD / "editions"
 EDITIONS = ("self-study", "student", "instructor")
-SECONDS_FOR_A_CELL = 120
 DROPDOWN = re.compile(r"^(?P<fence>`{3,}|:{3,})\{dropdown\} Solution[ \t]*\n(?P<text>.*?)\n(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"check\.(\w+)\(")
 WRITTEN = "YOUR ANSWER HERE"
@@ -35,31 +28,6 @@ HOW = {
                "Do not delete or copy cells: they are found by their names when your work is marked.",
     "instructor": "With solutions, and outputs as the site shows them. Do not hand this out: the student edition is made from the same source.",
 }
-
-
-def build(root: Path = ROOT, folder: Path = FOLDER) -> None:
-    """Make every edition of every chapter, and a zip of each edition, in `folder`; what was there stays until all is made."""
-    paths = execute.chapters(root)
-    cache = execute.cache_folder()
-    failures = execute.execute(paths, cache)
-    if failures:
-        raise Problem("\n\n".join(failures))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="editions-", dir=folder.parent) as staging:
-        new = Path(staging) / "new"
-        for edition in EDITIONS:
-            for path, notebook in edition_of(paths, edition, cache):
-                place = new / edition / path.parent.name / f"{path.stem}.ipynb"
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_text(nbformat.writes(notebook), encoding="utf-8")
-            (new / edition / "README.md").write_text(readme(edition), encoding="utf-8")
-            pack(new / edition, new / f"dlbook-{edition}.zip")
-        course(new / "instructor", new / "course")
-        website.render(root, Path(staging) / "site" / "html", cache, edition="student")
-        (Path(staging) / "site" / "html").rename(new / "student-site")
-        if folder.exists():
-            folder.rename(Path(staging) / "old")
-        new.rename(folder)
 
 
 def edition_of(paths, edition, cache):
@@ -192,51 +160,3 @@ def headed(notebook, edition):
     notebook.metadata.dlbook.edition = edition
     notebook.cells.insert(1, markdown("edition", f"*{edition.capitalize()} edition. {HOW[edition]}*"))
     return notebook
-
-
-# ---- folders and zips -----------------------------------------------------------------------------------------------------
-
-def pack(folder, archive):
-    """Zip a folder; the same bytes whenever the folder is the same."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(f"{archive.stem}/{path.relative_to(folder).as_posix()}")  # dated 1980
-                entry.external_attr = 0o644 << 16
-                target.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-
-
-def course(instructors, folder):
-    """A course folder for nbgrader: one assignment for each chapter that has exercises."""
-    for path in sorted(instructors.rglob("*.ipynb")):
-        if "nbgrader" in path.read_text(encoding="utf-8"):
-            place = folder / "source" / path.stem / path.name
-            place.parent.mkdir(parents=True)
-            shutil.copy(path, place)
-    (folder / "nbgrader_config.py").write_text(NBGRADER_CONFIG, encoding="utf-8")
-
-
-def readme(edition):
-    return README.format(title=edition.capitalize(), how=HOW[edition])
-
-
-README = """# Deep Learning, Built by Hand: {title} edition
-
-{how}
-
-The notebooks import `dlbook` and read its data. In a copy of the book's repository type `make install`; then start
-JupyterLab from there with this folder:
-
-    .venv/bin/jupyter lab FOLDER        (Windows: .venv\\Scripts\\jupyter lab FOLDER)
-
-Text and figures: CC BY 4.0. Code: BSD-3-Clause. Data: as the repository's data/LICENSE.md says.
-"""
-
-NBGRADER_CONFIG = f"""# A course for nbgrader, made by `make editions`. The chapter `instructors` of the book says how to use it.
-c = get_config()
-c.CourseDirectory.course_id = "dlbook"
-c.ClearSolutions.code_stub = {{"python": "..."}}
-c.ClearSolutions.text_stub = "{WRITTEN}"
-c.Execute.timeout = {SECONDS_FOR_A_CELL}
-c.ExecutePreprocessor.timeout = {SECONDS_FOR_A_CELL}
-"""
