@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOK = $(PYTHON) -m tools.book
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test serve lab bench doctor matrix clean
+.PHONY: help install book test serve lab editions bench doctor matrix clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ test: ## prove everything: package, exercises, site, and each notebook a second 
 serve: ## the site at http://localhost:8000
 	@$(BOOK) serve
 
-lab: ## the chapters as notebooks in JupyterLab
+lab: ## the chapters as notebooks in JupyterLab, with stubs, checks and folded solutions
 	@$(BOOK) lab
+
+editions: ## notebooks and zips for self-study, a class, and instructors, in _build/editions
+	@$(BOOK) editions
 
 bench: ## speed against peers, as ratios (installs PyTorch, a large download)
 	@$(BOOK) bench

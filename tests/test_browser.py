@@ -93,3 +93,35 @@ def test_search_finds_a_chapter(browser, address):
     tab.locator("#search-results li a").first.wait_for(timeout=10_000)
     assert "perceptron" in tab.locator("#search-results").inner_text().lower()
     tab.close()
+
+
+QUIZZES = ["chapters/00-start/welcome.html", "chapters/01-foundations/perceptron.html", "chapters/07-projects/project-numpy-network.html"]
+
+
+@pytest.mark.parametrize("page", QUIZZES)
+def test_a_quiz_is_answered_and_marked_by_keyboard_alone(browser, address, page):
+    """Wrong first, then right, in the first question; the others right: all but one right at the first choice."""
+    tab = browser.new_page()
+    tab.goto(f"{address}/{page}", wait_until="load")
+    score = tab.locator(".quiz-score")
+    total = int(score.inner_text().split()[0])
+    assert total >= 5 and score.get_attribute("role") == "status"
+    groups = tab.evaluate("""() => { const groups = []; for (const d of document.querySelectorAll("details.quiz-option")) {
+        if (!(d.previousElementSibling && d.previousElementSibling.matches("details.quiz-option"))) groups.push([]);
+        groups.at(-1).push(d.classList.contains("quiz-right")) } return groups }""")
+    assert len(groups) == total and all(sum(options) == 1 for options in groups)
+    options, start = tab.locator("details.quiz-option"), 0
+    for number, rights in enumerate(groups):
+        order = [rights.index(False), rights.index(True)] if number == 0 else [rights.index(True)]
+        for k in order:
+            option = options.nth(start + k)
+            assert not option.locator(":scope > :not(summary)").first.is_visible()
+            option.locator("summary").focus()
+            tab.keyboard.press("Enter" if k % 2 else "Space")
+            explanation = option.locator(":scope > :not(summary)").first
+            explanation.wait_for(state="visible")
+            assert len(explanation.inner_text()) > 20
+        start += len(rights)
+    tab.wait_for_function("n => document.querySelector('.quiz-score').textContent.startsWith(n)", arg=str(total))
+    assert score.inner_text() == f"{total} of {total} questions answered, {total - 1} right at the first choice."
+    tab.close()

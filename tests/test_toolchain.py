@@ -324,7 +324,7 @@ def requirement(text):
 def test_conda_gets_what_pyproject_declares():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = {requirement(text) for text in [*project["dependencies"], *extras["book"], *extras["test"], *extras["lab"]]}
+    declared = {requirement(text) for text in [*project["dependencies"], *extras["book"], *extras["test"], *extras["lab"], *extras["class"]]}
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     [from_pip] = [entry["pip"] for entry in conda if isinstance(entry, dict)]
     offered = {requirement(text) for text in [*(entry for entry in conda if isinstance(entry, str)), *from_pip] if not text.startswith("-")}
@@ -336,7 +336,7 @@ def test_conda_gets_what_pyproject_declares():
 def test_every_declared_package_has_a_tested_version():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     tested = {re.split(r"==", line)[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in ("#", "")}
-    assert {requirement(text)[0] for extra in ("book", "test", "lab") for text in extras[extra]} <= tested
+    assert {requirement(text)[0] for extra in ("book", "test", "lab", "class") for text in extras[extra]} <= tested
 
 
 def test_supported_pythons_are_the_same_everywhere():

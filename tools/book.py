@@ -49,14 +49,30 @@ def serve(arguments: list[str]) -> int:
 
 
 def lab(arguments: list[str]) -> int:
-    """Open the chapters as notebooks in JupyterLab."""
+    """Open the self-study notebooks in JupyterLab, in the folder `notebooks`, which is yours; with --chapters, the book's own sources."""
     from tools import notebooks
 
-    notebooks.pair_all()
     environment.prepare_kernel()
+    if "--chapters" in arguments:
+        arguments.remove("--chapters")
+        notebooks.pair_all()
+    else:
+        notebooks.update()
+        arguments = [*arguments, str(notebooks.FOLDER)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container; JupyterLab would refuse
         arguments = [*arguments, "--allow-root"]
     return subprocess.run([sys.executable, "-m", "jupyterlab", *arguments], cwd=ROOT).returncode
+
+
+def editions(arguments: list[str]) -> int:
+    """Make the self-study, student and instructor notebooks, their zips and a site without solutions: editions [folder]."""
+    from tools import release
+
+    environment.prepare_kernel()
+    folder = Path(arguments[0]).resolve() if arguments else release.FOLDER
+    release.build(folder=folder)
+    print("Made in %s. Never hand out the folders `instructor` and `course`." % folder)
+    return 0
 
 
 def bench(arguments: list[str]) -> int:
@@ -92,11 +108,12 @@ def clean(arguments: list[str]) -> int:
 
 # What each command needs installed; None: nothing, and it uses .venv only where that exists.
 COMMANDS = {
-    install: ["book", "test", "lab"],
+    install: ["book", "test", "lab", "class"],
     build: ["book"],
-    test: ["book", "test"],
+    test: ["book", "test", "class"],
     serve: ["book"],
-    lab: ["book", "lab"],
+    lab: ["book", "lab", "class"],
+    editions: ["book", "class"],
     bench: ["bench"],
     doctor: None,
     matrix: None,

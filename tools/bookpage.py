@@ -1,6 +1,7 @@
 """Sphinx extension: what the book's pages have, and leave out, beyond Jupyter Book's own.
 
-- An exercise shows its stub; its solution stands below, folded, without the marker lines.
+- An exercise shows its stub; its solution stands below, folded, without the marker lines. In the student edition
+  (`dlbook_edition`) the solution is not there, nor what its check said.
 - MathJax comes with the site. No script of sphinx-thebe (broken and unused here), none of FontAwesome's
   (the theme's style sheet draws the same icons).
 """
@@ -71,10 +72,26 @@ def show_stubs(app, doctree) -> None:
         box = nodes.container("", shown, classes=["cell_input"])
         place = cell.parent.index(cell)
         cell.parent.insert(place, nodes.container("", box, classes=["cell", "exercise-stub"]))
+        if app.config.dlbook_edition == "student":
+            cell.parent.remove(cell)
+            continue
         text = solution(block.astext())
         block.rawsource, block.children = text, []
         block += nodes.Text(text)
         cell["prompt_show"], cell["prompt_hide"] = "Solution", "Solution"
+
+
+def drop_solutions(app, doctree) -> None:
+    """In the student edition: written solutions, and what the checks said of the book's own, go."""
+    if app.config.dlbook_edition != "student":
+        return
+    for box in list(doctree.findall(nodes.container)):
+        checked = "tag_check" in box["classes"]
+        if box.get("design_component") == "dropdown" and box.children and box.children[0].astext() == "Solution":
+            box.parent.remove(box)
+        elif box.get("nb_element") == "cell_code" and checked:
+            for output in [part for part in box.findall(nodes.container) if part.get("nb_element") == "cell_code_output"]:
+                output.parent.remove(output)
 
 
 def drop_thebe(app, page, template, context, doctree) -> None:
@@ -123,8 +140,10 @@ def mathjax() -> Path:
 
 
 def setup(app):
+    app.add_config_value("dlbook_edition", "website", "env")
     app.connect("config-inited", use_own_mathjax, priority=900)
     app.connect("doctree-read", show_stubs)
+    app.connect("doctree-read", drop_solutions)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -59,15 +59,19 @@ def build() -> bool:
     return True
 
 
-def render(root: Path, pages: Path, cache: Path) -> None:
+def render(root: Path, pages: Path, cache: Path, edition: str = "website") -> None:
     """Run Sphinx as `jupyter-book build -W --keep-going` does, reading outputs from `cache`."""
     print("Building the pages ...", flush=True)
+    overrides = {"latex_individualpages": False, "nb_execution_cache_path": str(cache)}
+    if edition == "student":  # sources hold the solutions, and buttons lead to them
+        overrides |= {"dlbook_edition": edition, "html_copy_source": False, "html_theme_options.use_repository_button": False,
+                      "html_theme_options.use_edit_page_button": False, "html_theme_options.use_download_button": False}
     result = build_sphinx(
         root,
         pages,
         path_config=root / "_config.yml",
         noconfig=True,
-        confoverrides={"latex_individualpages": False, "nb_execution_cache_path": str(cache)},
+        confoverrides=overrides,
         doctreedir=pages.parent / "doctrees",
         quiet=True,
         warningiserror=True,
