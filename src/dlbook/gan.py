@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .autograd import no_grad
+from .autograd import floating, no_grad
 from .functional import softplus
 from .ops import mean, neg
 from .settings import number, whole
@@ -177,14 +177,14 @@ def optimal_discriminator(log_real, log_fake):
     >>> optimal_discriminator(np.log([0.5, 0.3]), np.log([0.5, 0.1])).round(3).tolist()
     [0.5, 0.75]
     """
-    log_real, log_fake = np.asarray(log_real), np.asarray(log_fake)
+    log_real, log_fake = floating(log_real), floating(log_fake)
     with np.errstate(invalid="ignore"):
-        score = log_real - log_fake
+        score = np.asarray(log_real - log_fake)
     undecided = np.isnan(score) | (np.maximum(log_real, log_fake) == math.inf)
     if undecided.any():
         raise ValueError(f"at {undecided.sum()} of {undecided.size} points both densities are 0, or one is infinite or nan, "
                          "and no discriminator is best there")
-    return 0.5 * np.tanh(0.5 * score) + 0.5
+    return np.exp(-np.logaddexp(score.dtype.type(0), -score))  # σ(score), exact also where it is tiny
 
 
 def ring_centres(modes=8, *, radius=2.0):
