@@ -8,8 +8,8 @@ from samples.making import normal
 
 from dlbook import Tensor, data, gan
 from dlbook.gan import (
-    Coverage, clip_weights, critic_loss, discriminator_loss, discriminator_step, frozen, generator_step, minimax_loss, mode_coverage,
-    non_saturating_loss, optimal_discriminator, ring_centres, wasserstein_loss,
+    Coverage, clip_weights, critic_loss, discriminator_loss, discriminator_step, frozen, generator_step, minimax_loss,
+    mode_coverage, non_saturating_loss, optimal_discriminator, ring_centres, wasserstein_loss,
 )
 from dlbook.gradcheck import gradcheck
 from dlbook.nn import MLP, BatchNorm, Linear, Sequential
@@ -221,7 +221,8 @@ def test_playing_in_turns_is_playing_with_fresh_gradients():
         real, noise = normal((4, 2), k).astype(np.float32), normal((4, 2), k + 50).astype(np.float32)
         discriminator_step(g, d, optimisers[1], real=real, noise=noise)
         generator_step(g, d, optimisers[0], noise=noise)
-        for player, loss in ((3, lambda: discriminator_loss(e(real), e(h(noise).detach()))), (2, lambda: non_saturating_loss(e(h(noise))))):
+        losses = {3: lambda: discriminator_loss(e(real), e(h(noise).detach())), 2: lambda: non_saturating_loss(e(h(noise)))}
+        for player, loss in losses.items():
             optimisers[2].zero_grad(), optimisers[3].zero_grad()
             loss().backward()
             optimisers[player].step()
@@ -271,7 +272,8 @@ def test_clipping_gives_new_values_and_writes_into_none():
     held, before = layer.w.data, layer.w.data.copy()
     clip_weights(layer, 0.3)
     assert np.array_equal(held, before) and layer.w.data is not held
-    assert np.array_equal(layer.w.data, np.minimum(np.maximum(before, np.float32(-0.3)), np.float32(0.3))) and layer.w.dtype == np.float32
+    assert np.array_equal(layer.w.data, np.minimum(np.maximum(before, np.float32(-0.3)), np.float32(0.3)))
+    assert layer.w.dtype == np.float32
     assert (np.abs(before) > 0.3).any() and (np.abs(before) < 0.3).any(), "some were out and some in"
 
 

@@ -26,7 +26,8 @@ def widened(module, scale=0.1):
 
 
 def net(**changes):
-    return UNet(**{"in_channels": 3, "out_channels": 2, "widths": [4, 6, 8], "condition": 5, "groups": 2, "rng": rng(), **changes})
+    settings = {"in_channels": 3, "out_channels": 2, "widths": [4, 6, 8], "condition": 5, "groups": 2, "rng": rng()}
+    return UNet(**{**settings, **changes})
 
 
 X, E = normal((2, 3, 8, 12), 0), normal((2, 5), 1)
@@ -92,7 +93,8 @@ def test_at_first_a_block_is_the_identity_and_the_network_nothing():
     assert u.leave.w.grad.any(), "and yet it can start to learn"
 
 
-@pytest.mark.parametrize("widths, size", [([4], (5, 7)), ([4, 6], (8, 8)), ([4, 6, 8], (16, 16)), ([4, 6, 8, 10], (8, 16))], ids=str)
+@pytest.mark.parametrize(
+    "widths, size", [([4], (5, 7)), ([4, 6], (8, 8)), ([4, 6, 8], (16, 16)), ([4, 6, 8, 10], (8, 16))], ids=str)
 def test_images_keep_their_size(widths, size):
     u = net(widths=widths, condition=0)
     assert u(np.ones((2, 3, *size), np.float32)).shape == (2, 2, *size)

@@ -64,7 +64,7 @@ class Diffusion:
     def __init__(self, betas):
         betas = np.asarray(betas)
         if betas.ndim != 1 or betas.dtype.kind != "f" or not betas.size or not ((betas > 0) & (betas < 1)).all():
-            raise ValueError(f"betas must be a vector of numbers above 0 and below 1, such as linear_betas(1000), and is {betas!r:.80}")
+            raise ValueError(f"betas must be numbers above 0 and below 1, such as linear_betas(1000), and are {betas!r:.80}")
         self.alpha_bar = np.cumprod(np.concatenate([[1.0], 1 - betas.astype(np.float64)]))
         self.steps = len(betas)
 
@@ -174,7 +174,7 @@ class Diffusion:
             raise ValueError(f"t must be whole numbers from {low} to {self.steps}, and is {t!r:.80}")
         if t.shape not in ((), x.shape[:1]) or other is not None and other.shape != x.shape:
             shapes = " and ".join(str(a.shape) for a in (x, other) if a is not None)
-            raise ValueError(f"arrays (N, ...) of one shape, with one t for all or t (N,), are expected; given were {shapes}, and t {t.shape}")
+            raise ValueError(f"expected arrays (N, ...) of one shape, and one t or t (N,); given {shapes}, and t {t.shape}")
         left = self.alpha_bar[t].reshape(t.shape + (1,) * (x.ndim - 1) if t.ndim else ())
         return np.sqrt(left).astype(x.dtype), np.sqrt(1 - left).astype(x.dtype)
 
@@ -182,7 +182,7 @@ class Diffusion:
         places = np.asarray(path)
         turns = np.diff(places) if places.ndim == 1 and places.dtype.kind in "iu" and places.size > 1 else np.zeros(1)
         if not ((turns > 0).all() or (turns < 0).all()) or places.min() < 0 or places.max() > self.steps:
-            raise ValueError(f"a path is two or more whole numbers from 0 to {self.steps}, all falling or all rising, and is {path!r:.80}")
+            raise ValueError(f"a path has two or more steps from 0 to {self.steps}, all falling or all rising; not {path!r:.60}")
         if limit is not None and turns[0] > 0:
             raise ValueError("a limit helps to find data on a path that falls, and this one rises to noise")
         return places.tolist()
@@ -193,7 +193,7 @@ class Diffusion:
             noise = model(x, np.full(len(x), told))
         noise = noise.data if isinstance(noise, Tensor) else np.asarray(noise)
         if noise.shape != x.shape or noise.dtype != x.dtype:
-            raise ValueError(f"a model must give noise like its x, {x.shape} of {x.dtype}, and gave {noise.shape} of {noise.dtype}")
+            raise ValueError(f"a model gives noise like its x, {x.shape} of {x.dtype}; this gave {noise.shape} of {noise.dtype}")
         left = self._left(t)
         clean = (x - math.sqrt(1 - left) * noise) / math.sqrt(left)
         if limit is not None:
@@ -259,7 +259,7 @@ def drop_labels(labels, *, rate, rng):
     [3, -1, -1, -1]
     """
     labels = _labels(labels, math.inf)
-    return np.where(generator(rng).random(labels.shape) < number("rate", rate, 0, math.nextafter(1, 2)), UNKNOWN, labels)
+    return np.where(generator(rng).random(labels.shape) < number("rate", rate, 0, 1), UNKNOWN, labels)
 
 
 def guided(model, labels, *, weight):
@@ -291,5 +291,5 @@ def _labels(labels, classes):
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.size and not UNKNOWN <= labels.min() <= labels.max() < classes:
         below = f" below {classes}" if classes < math.inf else ""
-        raise ValueError(f"labels must be a vector of whole numbers from 0{below}, or {UNKNOWN} where unknown, and is {labels!r:.80}")
+        raise ValueError(f"labels must be a vector of whole numbers from 0{below}, {UNKNOWN} where unknown, not {labels!r:.80}")
     return labels.astype(np.int64)

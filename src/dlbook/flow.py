@@ -51,7 +51,7 @@ class AffineCoupling(Module):
     def __init__(self, mask, hidden, *, rng, activation=relu, dtype=np.float32):
         mask = np.asarray(mask)
         if mask.ndim != 1 or mask.dtype != bool or mask.all() or not mask.any():
-            raise ValueError(f"a mask is a list of bools, some True (features that pass) and some False (that change), and is {mask!r:.80}")
+            raise ValueError(f"a mask is a list of bools, some True (these features pass) and some False, and is {mask!r:.80}")
         d = len(mask)
         self.mask = mask.astype(dtype)
         self.network = MLP([d, *hidden, 2 * d], activation=activation, rng=rng, dtype=dtype)
@@ -97,7 +97,7 @@ class Flow(Module):
     def __init__(self, *layers):
         widths = {len(layer.mask) for layer in layers}
         if len(widths) != 1:
-            raise ValueError(f"a flow needs layers that agree on the number of features, and its {len(layers)} layers have {sorted(widths)}")
+            raise ValueError(f"a flow needs layers that agree on the features; its {len(layers)} layers have {sorted(widths)}")
         self.layers, self.features = list(layers), widths.pop()
 
     def forward(self, x):

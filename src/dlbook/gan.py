@@ -225,7 +225,7 @@ def mode_coverage(samples, centres, *, within):
     """
     samples, centres = np.asarray(samples), np.asarray(centres)
     if samples.ndim != 2 or centres.ndim != 2 or samples.shape[1] != centres.shape[1] or not samples.size or not centres.size:
-        raise ValueError(f"mode_coverage needs samples (N, D) and centres (K, D), and was given {samples.shape} and {centres.shape}")
+        raise ValueError(f"mode_coverage needs samples (N, D) and centres (K, D), not {samples.shape} and {centres.shape}")
     if not np.isfinite(samples).all():
         raise ValueError("some samples are not finite numbers: the generator has diverged")
     distance = np.linalg.norm(samples[:, None] - centres, axis=2)                               # (N, K)

@@ -184,7 +184,7 @@ def _moments(name, mean, log_variance):
     dtype = common_dtype(name, (mean, log_variance))
     mean, log_variance = (x if isinstance(x, Tensor) else Tensor(constant(name, x, dtype)) for x in (mean, log_variance))
     if mean.shape != log_variance.shape or not mean.ndim:
-        raise ValueError(f"{name} needs a mean and a log variance of one shape (..., Z), and was given {mean.shape} and {log_variance.shape}")
+        raise ValueError(f"{name} needs mean and log variance of one shape (..., Z), not {mean.shape} and {log_variance.shape}")
     return mean, log_variance
 
 

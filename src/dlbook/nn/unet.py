@@ -51,7 +51,7 @@ class UNet(Module):
         widths = [whole("each of widths", width) for width in widths]
         self.condition = whole("condition", condition, 0)
         if self.condition and min(widths) == whole("groups", groups):
-            raise ValueError(f"with {groups} channels in {groups} groups, group norm takes out what the condition adds: use fewer groups")
+            raise ValueError(f"{groups} channels in {groups} groups: the norm takes out what a condition adds; use fewer groups")
         block = {"condition": self.condition, "groups": groups, "rng": rng, "dtype": dtype}
         self.enter = Conv2d(in_channels, widths[0], 3, padding=1, rng=rng, dtype=dtype)
         self.blocks = [UNetBlock(width, width, **block) for width in widths]
@@ -86,16 +86,16 @@ class UNet(Module):
             raise ValueError(f"this U-Net needs images (N, {channels}, H, W), and was given {x.shape}")
         if x.shape[2] % halved or x.shape[3] % halved or not x.size:
             raise ValueError(
-                f"a U-Net of {len(self.blocks)} levels halves its images {len(self.down)} times: height and width must be multiples "
-                f"of {halved}, and are {x.shape[2]} and {x.shape[3]}; pad the images, or use fewer levels")
+                f"a U-Net of {len(self.blocks)} levels halves its images {len(self.down)} times: height and width must be "
+                f"multiples of {halved}, and are {x.shape[2]} and {x.shape[3]}; pad the images, or use fewer levels")
         return x
 
     def _conditioned(self, condition, n):
         if condition is None and not self.condition:
             return None
         if condition is None or not self.condition:
-            raise ValueError("this U-Net was made with condition={}, and was called with{}".format(
-                self.condition, "out one: pass a vector for each image" if condition is None else " one: make it with condition=E"))
+            called = "without one: pass a vector for each image" if condition is None else "with one: make it with condition=E"
+            raise ValueError(f"this U-Net was made with condition={self.condition}, and was called {called}")
         condition = self._tensor(condition)
         if condition.shape != (n, self.condition):
             raise ValueError(f"{n} images need a condition ({n}, {self.condition}), and it has shape {condition.shape}")
