@@ -54,11 +54,16 @@ class Diffusion:
     ValueError
         If betas are no list of numbers between 0 and 1.
 
-    `alpha_bar` holds ᾱ_0 = 1 to ᾱ_T, (T + 1,), in float64: near t = 0 what matters is 1 - ᾱ.
+    `alpha_bar` holds ᾱ_0 = 1 to ᾱ_T, (T + 1,), in float64: near t = 0 it is 1 - ᾱ that counts.
 
     >>> diffusion = Diffusion(linear_betas(1000))
     >>> diffusion.steps, round(float(diffusion.alpha_bar[-1]), 6)
     (1000, 4e-05)
+    >>> all_at_0 = lambda x, t: x / np.sqrt(1 - diffusion.alpha_bar[t, None])  # if the data are, then all of x is noise
+    >>> abs(diffusion.ddim(all_at_0, np.ones((1, 2)), diffusion.path(10))).round(6).tolist()
+    [[0.0, 0.0]]
+    >>> abs(diffusion.sample(all_at_0, (1, 2), rng=np.random.default_rng(0), dtype=float)).round(6).tolist()
+    [[0.0, 0.0]]
     """
 
     def __init__(self, betas):
@@ -119,14 +124,13 @@ class Diffusion:
         """Walk from x_t to x_s, where `path` leads from t to s, without any randomness: DDIM (Song, Meng & Ermon 2021).
 
         Each step guesses x_0, and puts back the noise that the model saw, as much as belongs to the step to come. From noise,
-        `path(50)` leads to a sample in 50 steps; `path(50)[::-1]` finds the noise from which an example would come.
+        `path(50)` leads to a sample in 50 steps; `path(50)[::-1]` finds the noise from which an example would come. `limit` is
+        as in `sample`, on paths that fall.
 
         Parameters
         ----------
         x : (N, ...)
         path : sequence of steps, all falling or all rising
-        limit : float, optional
-            As in `sample`, on paths that fall.
         """
         path, x = self._checked(path, limit), floating(x)
         for here, there in zip(path, path[1:]):
@@ -193,7 +197,8 @@ class Diffusion:
             noise = model(x, np.full(len(x), told))
         noise = noise.data if isinstance(noise, Tensor) else np.asarray(noise)
         if noise.shape != x.shape or noise.dtype != x.dtype:
-            raise ValueError(f"a model gives noise like its x, {x.shape} of {x.dtype}; this gave {noise.shape} of {noise.dtype}")
+            raise ValueError(f"a model should give noise like its x, {x.shape} of {x.dtype}, and gave {noise.shape} of {noise.dtype}: "
+                             "give x the dtype of the model's parameters")
         left = self._left(t)
         clean = (x - math.sqrt(1 - left) * noise) / math.sqrt(left)
         if limit is not None:
