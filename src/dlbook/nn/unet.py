@@ -21,7 +21,7 @@ class UNet(Module):
 
     The handed-over features, laid beside the enlarged ones, bring back where things were (Ronneberger, Fischer & Brox 2015).
     The blocks are those of Ho, Jain & Abbeel (2020): residual, with group norm and SiLU, and each shifted by what the
-    network is conditioned on. As there, last convolutions start at 0: a block begins as the identity, the network as 0.
+    network is conditioned on. As there, last convolutions start at 0: at first blocks add nothing, and the network gives 0.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class UNet(Module):
         condition = self._conditioned(condition, len(x))
         x = self.enter(x)                                                       # (N, widths[0], H, W)
         skips = []
-        for block, down in zip(self.blocks, self.down):
+        for block, down in zip(self.blocks[:-1], self.down):
             skips.append(block(x, condition))
             x = down(skips[-1])                                                 # half as high and wide, next width
         x = self.blocks[-1](x, condition)
