@@ -55,6 +55,18 @@ def test_a_block_is_its_parts(channels):
     assert (block.shortcut is None) == (channels == 4)
 
 
+def test_what_it_is_unless_told_otherwise():
+    u = UNet(1, 2, rng=rng())
+    assert [conv.w.shape for conv in (u.enter, *u.down, u.leave)] == [(16, 1, 3, 3), (32, 16, 3, 3), (64, 32, 3, 3), (2, 16, 3, 3)]
+    shapes = [[(c.w.shape, c.stride, c.padding) for c in (b.conv1, b.conv2)] for b in (*u.blocks, *u.up)]
+    assert shapes == [[((o, i, 3, 3), (1, 1), (1, 1)), ((o, o, 3, 3), (1, 1), (1, 1))]
+                      for i, o in [(16, 16), (32, 32), (64, 64), (48, 16), (96, 32)]]
+    assert [b.shortcut and b.shortcut.w.shape for b in u.up] == [(16, 48, 1, 1), (32, 96, 1, 1)]
+    assert u.norm.groups == u.up[0].norm1.groups == UNetBlock(8, 8, rng=rng()).norm2.groups == 4
+    assert u.blocks[0].shift is None and UNetBlock(8, 8, rng=rng()).shift is None
+    assert u(np.ones((1, 1, 4, 4))).shape == (1, 2, 4, 4)
+
+
 def test_gradient_through_all_of_it():
     """Of images, conditions and every parameter at once."""
     u = widened(net())
