@@ -12,7 +12,7 @@ from dlbook.attention import attention, rotary, sinusoids
 from dlbook.graphs import adjacency
 from dlbook.nn import (
     GAT, GCN, GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten,
-    GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Readout, ResidualBlock, RMSNorm, Upsample2d,
+    GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Readout, ResidualBlock, RMSNorm, UNet, Upsample2d,
 )
 from dlbook.ops import relu
 
@@ -37,6 +37,7 @@ def first(output):
 
 IMAGES, WORDS, STEPS, MEMORY = normal((3, 4, 6, 5), 0), np.array([[1, 5, 0, 2], [3, 3, 6, 1]]), normal((2, 5, 8), 0), normal((2, 3, 8), 1)
 NODES, EDGES = normal((5, 8), 0), adjacency([(0, 1), (1, 2), (0, 4)], 5).astype(WIDE)  # node 3 is alone
+PICTURES, CONDITION = normal((2, 3, 4, 6), 0), normal((2, 5), 1)
 SMALL = {"vocabulary": 7, "context": 6, "channels": 8, "heads": 2, "layers": 2}
 
 # Every layer: how to make it, what to call it with, and the shape that comes.
@@ -51,6 +52,9 @@ LAYERS = {
         lambda **s: ConvTranspose2d(4, 2, 3, rng=rng(), stride=2, padding=1, output_padding=(1, 0), **s), (IMAGES,), (3, 2, 12, 9)),
     "ResidualBlock": (lambda **s: ResidualBlock(4, 4, rng=rng(), **s), (IMAGES,), (3, 4, 6, 5)),
     "ResidualBlock narrower": (lambda **s: ResidualBlock(4, 2, stride=2, rng=rng(), **s), (IMAGES,), (3, 2, 3, 3)),
+    "UNet": (lambda **s: UNet(3, 1, widths=[4, 6], groups=2, rng=rng(), **s), (PICTURES,), (2, 1, 4, 6)),
+    "UNet conditioned": (
+        lambda **s: UNet(3, 1, widths=[4, 6], groups=2, condition=5, rng=rng(), **s), (PICTURES, CONDITION), (2, 1, 4, 6)),
     "Embedding": (lambda **s: Embedding(7, 3, rng=rng(), **s), (WORDS,), (2, 4, 3)),
     "RNN": (lambda **s: RNN(8, 3, rng=rng(), **s), (STEPS,), (2, 5, 3)),
     "LSTM": (lambda **s: LSTM(8, 3, rng=rng(), **s), (STEPS,), (2, 5, 3)),

@@ -1,0 +1,300 @@
+"""Diffusion: data are dissolved in noise step by step, and a network learns to go back. Chapter *diffusion*.
+
+Legend: t is the step, from 0 (data) to T (noise); β_t the variance that step t adds; ᾱ_t = Π (1 - β_s) over s ≤ t the share
+of the data's variance that is left. A model is a function of x_t (N, ...) and t (N,) that says which noise ε is in x_t; x
+may be points (N, 2) or images (N, C, H, W).
+"""
+
+import math
+
+import numpy as np
+
+from .attention import sinusoids
+from .autograd import Tensor, floating, no_grad
+from .functional import mse, silu
+from .nn import MLP, Embedding, Module
+from .settings import generator, number, whole
+
+# ---- how fast the noise comes ---------------------------------------------------------------------------------------
+
+
+def linear_betas(steps, *, first=1e-4, last=0.02):
+    """β_1 … β_T on a straight line, (T,); the default ends are meant for T = 1000 (Ho, Jain & Abbeel 2020).
+
+    >>> linear_betas(3, first=0.1, last=0.3).round(3).tolist()
+    [0.1, 0.2, 0.3]
+    """
+    return np.linspace(number("first", first, 0, 1), number("last", last, 0, 1), whole("steps", steps))
+
+
+def cosine_betas(steps, *, offset=0.008, largest=0.999):
+    """β_1 … β_T such that ᾱ falls like a squared cosine, (T,): gently at both ends (Nichol & Dhariwal 2021).
+
+    >>> ᾱ = np.cumprod(1 - cosine_betas(100))
+    >>> ᾱ[[0, 49, 98]].round(3).tolist()
+    [0.999, 0.494, 0.0]
+    """
+    t = np.arange(whole("steps", steps) + 1) / steps
+    left = np.cos((t + number("offset", offset, 0)) / (1 + offset) * math.pi / 2) ** 2
+    return np.minimum(1 - left[1:] / left[:-1], number("largest", largest, 0, 1))
+
+
+# ---- there and back -------------------------------------------------------------------------------------------------
+
+class Diffusion:
+    """The way from data to noise, fixed by its β, and the ways back.
+
+    Parameters
+    ----------
+    betas : (T,)
+        Variance that each step adds, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If betas are no list of numbers between 0 and 1.
+
+    `alpha_bar` holds ᾱ_0 = 1 to ᾱ_T, (T + 1,), in float64: near t = 0 it is 1 - ᾱ that counts.
+
+    >>> diffusion = Diffusion(linear_betas(1000))
+    >>> diffusion.steps, round(float(diffusion.alpha_bar[-1]), 6)
+    (1000, 4e-05)
+    >>> all_at_0 = lambda x, t: x / np.sqrt(1 - diffusion.alpha_bar[t, None])  # if the data are, then all of x is noise
+    >>> abs(diffusion.ddim(all_at_0, np.ones((1, 2)), diffusion.path(10))).round(6).tolist()
+    [[0.0, 0.0]]
+    >>> abs(diffusion.sample(all_at_0, (1, 2), rng=np.random.default_rng(0), dtype=float)).round(6).tolist()
+    [[0.0, 0.0]]
+    """
+
+    def __init__(self, betas):
+        betas = np.asarray(betas)
+        if betas.ndim != 1 or betas.dtype.kind != "f" or not betas.size or not ((betas > 0) & (betas < 1)).all():
+            raise ValueError(f"betas must be numbers above 0 and below 1, such as linear_betas(1000), and are {betas!r:.80}")
+        self.alpha_bar = np.cumprod(np.concatenate([[1.0], 1 - betas.astype(np.float64)]))
+        self.steps = len(betas)
+
+    def add_noise(self, x0, t, noise):
+        """x_t = √ᾱ_t x_0 + √(1 - ᾱ_t) ε: the t steps of q(x_t|x_0) at once.
+
+        Parameters
+        ----------
+        x0, noise : (N, ...)
+        t : int, or integer array (N,), from 0 to T
+
+        Raises
+        ------
+        ValueError
+            If shapes differ, or t is out of range; the same holds for all methods below.
+
+        >>> Diffusion([0.36, 0.5]).add_noise(np.array([[1.0]]), 1, np.array([[10.0]])).tolist()
+        [[6.8]]
+        """
+        signal, spread = self._shares(t, x0, noise)
+        return signal * x0 + spread * noise
+
+    def loss(self, model, x0, *, rng):
+        """Mean of ‖ε - ε_θ(x_t, t)‖² per number, over a step t and a noise ε drawn for each example (Ho et al. 2020, eq. 14).
+
+        >>> x0, rng = np.zeros((1000, 2), np.float32), np.random.default_rng(0)
+        >>> round(Diffusion(linear_betas(10)).loss(lambda x, t: np.zeros_like(x), x0, rng=rng).item(), 1)
+        1.0
+        """
+        x0 = floating(x0)
+        t = generator(rng).integers(1, self.steps + 1, size=len(x0))
+        noise = rng.normal(size=x0.shape).astype(x0.dtype)
+        return mse(model(self.add_noise(x0, t, noise), t), targets=noise)
+
+    def sample(self, model, shape, *, rng, limit=None, dtype=np.float32):
+        """Draw x_0 of this shape by walking back all T steps, with fresh noise at each: DDPM (Ho et al. 2020, algorithm 2).
+
+        Each step guesses x_0, and draws from q(x_{t-1}|x_t, x_0), a Gaussian. `limit` keeps the guesses within ±limit; images
+        scaled to [-1, 1] need 1 where the cosine's last steps, or `guided`, would throw them far out.
+        """
+        x = generator(rng).normal(size=shape).astype(dtype)
+        for t in range(self.steps, 0, -1):
+            now, before = self._left(t), self._left(t - 1)
+            alpha = now / before
+            clean, _ = self._guess(model, x, t, t, limit)
+            x = (math.sqrt(before) * (1 - alpha) * clean + math.sqrt(alpha) * (1 - before) * x) / (1 - now)
+            if t > 1:
+                x = x + math.sqrt((1 - alpha) * (1 - before) / (1 - now)) * rng.normal(size=shape).astype(dtype)
+        return x
+
+    def ddim(self, model, x, path, *, limit=None):
+        """Walk from x_t to x_s, where `path` leads from t to s, without any randomness: DDIM (Song, Meng & Ermon 2021).
+
+        Each step guesses x_0, and puts back the noise that the model saw, as much as belongs to the step to come. From noise,
+        `path(50)` leads to a sample in 50 steps; `path(50)[::-1]` finds the noise from which an example would come. `limit` is
+        as in `sample`, on paths that fall.
+
+        Parameters
+        ----------
+        x : (N, ...)
+        path : sequence of steps, all falling or all rising
+        """
+        path, x = self._checked(path, limit), floating(x)
+        for here, there in zip(path, path[1:]):
+            # On the way up, the step to come says how much noise to expect: at t = 0 there is none to be seen.
+            clean, noise = self._guess(model, x, here, max(here, there), limit)
+            x = math.sqrt(self._left(there)) * clean + math.sqrt(1 - self._left(there)) * noise
+        return x
+
+    def path(self, n):
+        """`n` steps of about equal length from T down to 0, as a list of n + 1 places.
+
+        >>> Diffusion(linear_betas(10)).path(4)
+        [10, 8, 5, 2, 0]
+        """
+        if whole("n", n) > self.steps:
+            raise ValueError(f"a diffusion of {self.steps} steps has no path of {n}")
+        return np.rint(np.linspace(self.steps, 0, n + 1)).astype(int).tolist()
+
+    def denoised(self, x, t, noise):
+        """The x_0 that x_t comes from if `noise` is in it: (x_t - √(1 - ᾱ_t) ε) / √ᾱ_t."""
+        signal, spread = self._shares(t, x, noise)
+        return (x - spread * noise) / signal
+
+    def score(self, noise, t):
+        """∇ log q(x_t) if `noise` is the mean noise in x_t: -ε / √(1 - ᾱ_t), for t from 1 (Song & Ermon 2019)."""
+        return -noise / self._shares(t, noise, low=1)[1]
+
+    def velocity(self, x0, t, noise):
+        """v = √ᾱ_t ε - √(1 - ᾱ_t) x_0, what some networks predict instead of ε (Salimans & Ho 2022)."""
+        signal, spread = self._shares(t, x0, noise)
+        return signal * noise - spread * x0
+
+    def noise(self, x, t, velocity):
+        """The ε that belongs to x_t and v: √(1 - ᾱ_t) x_t + √ᾱ_t v."""
+        signal, spread = self._shares(t, x, velocity)
+        return spread * x + signal * velocity
+
+    def _left(self, t):
+        return float(self.alpha_bar[t])
+
+    def _shares(self, t, x, other=None, low=0):
+        """√ᾱ_t and √(1 - ᾱ_t), of the dtype of x and ready to broadcast over x (N, ...)."""
+        t = np.asarray(t)
+        if t.dtype.kind not in "iu" or t.size and not low <= t.min() <= t.max() <= self.steps:
+            raise ValueError(f"t must be whole numbers from {low} to {self.steps}, and is {t!r:.80}")
+        if t.shape not in ((), x.shape[:1]) or other is not None and other.shape != x.shape:
+            shapes = " and ".join(str(a.shape) for a in (x, other) if a is not None)
+            raise ValueError(f"expected arrays (N, ...) of one shape, and one t or t (N,); given {shapes}, and t {t.shape}")
+        left = self.alpha_bar[t].reshape(t.shape + (1,) * (x.ndim - 1) if t.ndim else ())
+        return np.sqrt(left).astype(x.dtype), np.sqrt(1 - left).astype(x.dtype)
+
+    def _checked(self, path, limit):
+        places = np.asarray(path)
+        turns = np.diff(places) if places.ndim == 1 and places.dtype.kind in "iu" and places.size > 1 else np.zeros(1)
+        if not ((turns > 0).all() or (turns < 0).all()) or places.min() < 0 or places.max() > self.steps:
+            raise ValueError(f"a path has two or more steps from 0 to {self.steps}, all falling or all rising; not {path!r:.60}")
+        if limit is not None and turns[0] > 0:
+            raise ValueError("a limit helps to find data on a path that falls, and this one rises to noise")
+        return places.tolist()
+
+    def _guess(self, model, x, t, told, limit):
+        """The x_0 that x_t comes from and the noise in it, if the model, told the step `told`, is right."""
+        with no_grad():
+            noise = model(x, np.full(len(x), told))
+        noise = noise.data if isinstance(noise, Tensor) else np.asarray(noise)
+        if noise.shape != x.shape or noise.dtype != x.dtype:
+            raise ValueError(f"a model should give noise like its x, {x.shape} of {x.dtype}, and gave {noise.shape} of {noise.dtype}: "
+                             "give x the dtype of the model's parameters")
+        left = self._left(t)
+        clean = (x - math.sqrt(1 - left) * noise) / math.sqrt(left)
+        if limit is not None:
+            clean = np.clip(clean, -number("limit", limit, 0), float(limit))
+            noise = (x - math.sqrt(left) * clean) / math.sqrt(1 - left)
+        return clean, noise
+
+
+# ---- conditions -----------------------------------------------------------------------------------------------------
+
+UNKNOWN = -1  # the label of an example whose class is not told
+
+
+class StepEmbedding(Module):
+    """What a network should know beside x_t: the step, as waves and two linear layers, and the class if there are any.
+
+    Parameters
+    ----------
+    steps : int
+        T.
+    features : int
+        E, even: length of the vector.
+    classes : int
+        0 if there are none. One more vector is learned for `UNKNOWN`.
+
+    >>> embed = StepEmbedding(100, 8, classes=10, rng=np.random.default_rng(0))
+    >>> embed([1, 100], labels=[3, UNKNOWN]).shape
+    (2, 8)
+    """
+
+    def __init__(self, steps, features, *, rng, classes=0, dtype=np.float32):
+        self.waves = sinusoids(whole("steps", steps) + 1, features, dtype=dtype)
+        self.lift = MLP([features, features, features], activation=silu, rng=rng, dtype=dtype)
+        self.classes = whole("classes", classes, 0)
+        self.words = Embedding(self.classes + 1, features, std=1.0, rng=rng, dtype=dtype) if self.classes else None
+
+    def forward(self, t, labels=None):
+        """(N, E) for steps t (N,) and labels (N,), integers from 0 or `UNKNOWN`; without labels all are unknown.
+
+        Raises
+        ------
+        ValueError
+            If steps or labels are out of range, their shapes differ, or there are labels but no classes.
+        """
+        t = np.asarray(t)
+        if t.ndim != 1 or t.dtype.kind not in "iu" or t.size and not 0 <= t.min() <= t.max() < len(self.waves):
+            raise ValueError(f"t must be a vector of whole numbers from 0 to {len(self.waves) - 1}, and is {t!r:.80}")
+        y = self.lift(self.waves[t])
+        if self.words is None:
+            if labels is not None:
+                raise ValueError("this embedding has no classes, and was given labels: make it with classes=K")
+            return y
+        labels = np.full(t.shape, UNKNOWN) if labels is None else _labels(labels, self.classes)
+        if labels.shape != t.shape:
+            raise ValueError(f"there must be one label for each step, and labels are {labels.shape}, t {t.shape}")
+        return y + self.words(np.where(labels == UNKNOWN, self.classes, labels))
+
+
+def drop_labels(labels, *, rate, rng):
+    """`labels`, each made `UNKNOWN` with probability `rate`: so one network learns both of the noises that `guided` mixes.
+
+    >>> drop_labels([3, 4, 5, 6], rate=0.5, rng=np.random.default_rng(0)).tolist()
+    [3, -1, -1, -1]
+    """
+    labels = _labels(labels, math.inf)
+    return np.where(generator(rng).random(labels.shape) < number("rate", rate, 0, 1), UNKNOWN, labels)
+
+
+def guided(model, labels, *, weight):
+    """A model that overstates what the labels change: ε = ε(x, unknown) + w (ε(x, label) - ε(x, unknown)).
+
+    Weight 0 ignores the labels, 1 is the model itself, more asks for samples that are typical of their class
+    (classifier-free guidance, Ho & Salimans 2022, who call our w 1 + w).
+
+    Parameters
+    ----------
+    model : function of x, t and labels
+    labels : (N,)
+    weight : float
+
+    >>> model = lambda x, t, labels: x * (labels != UNKNOWN)[:, None]
+    >>> guided(model, [3], weight=2.0)(np.array([[1.0]], np.float32), np.array([1])).tolist()
+    [[2.0]]
+    """
+    labels, weight = _labels(labels, math.inf), number("weight", weight, 0)
+
+    def mixed(x, t):
+        plain, asked = model(x, t, np.full_like(labels, UNKNOWN)), model(x, t, labels)
+        return plain + weight * (asked - plain)
+
+    return mixed
+
+
+def _labels(labels, classes):
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.size and not UNKNOWN <= labels.min() <= labels.max() < classes:
+        below = f" below {classes}" if classes < math.inf else ""
+        raise ValueError(f"labels must be a vector of whole numbers from 0{below}, {UNKNOWN} where unknown, not {labels!r:.80}")
+    return labels.astype(np.int64)
