@@ -6,6 +6,7 @@ syntax, so that `dlbook doctor` runs where something is broken or too old. To ad
 
 import argparse
 import importlib
+import os
 import sys
 
 OLDEST_PYTHON = (3, 11)
@@ -64,11 +65,11 @@ def main(arguments=None) -> int:
         return fail(words, error, 2)
     except KeyboardInterrupt as error:
         return fail(words, str(error) or "interrupted", 130)
-    except BrokenPipeError:  # `dlbook data | head`: nobody reads on; and nothing must be flushed to where nobody reads
-        sys.stdout = None
+    except BrokenPipeError:  # `dlbook data | head`: nobody reads on, and Python must not flush the rest to where nobody reads
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError, ImportError, ArithmeticError, MemoryError) as error:
-        return fail(words, error or type(error).__name__, 1)
+        return fail(words, str(error) or type(error).__name__, 1)
 
 
 def fail(words, error, code):

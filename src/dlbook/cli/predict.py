@@ -123,20 +123,27 @@ def named(model, x, source):
 
 def read(path):
     """The array in a file, whatever its kind."""
-    import numpy as np
-
-    readers = {".npy": lambda: np.load(path, allow_pickle=False), ".npz": lambda: from_npz(path), ".csv": lambda: from_csv(path),
-               ".png": lambda: from_png(path)}
+    readers = {".npy": from_npy, ".npz": from_npz, ".csv": from_csv, ".png": from_png}
     if path.suffix.lower() not in readers:
         raise WrongCall(f"{path} is of no kind that can be read: expected {', '.join(readers)}")
     try:
-        return readers[path.suffix.lower()]()
+        return readers[path.suffix.lower()](path)
     except ImportError:
         raise
     except OSError as error:
         raise type(error)(f"{path} cannot be read ({error.strerror or error})") from None
-    except (ValueError, SyntaxError, EOFError) as error:
+    except (ValueError, SyntaxError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
+
+
+def from_npy(path):
+    """The one array of an .npy file."""
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):  # NumPy's own sentence recommends to trust a pickle
+        raise ValueError("it is no array of plain numbers in NumPy's format") from None
 
 
 def from_npz(path):

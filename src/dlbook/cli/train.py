@@ -61,10 +61,11 @@ def run(options):
     if options.model in FOR_IMAGES and len(problem.shape) != 3:
         raise WrongCall(f"{options.model} needs images, and an example of {problem.name} is {problem.shape[0]} numbers: use mlp or linear")
     learnt, watched = (problem.examples.x_train, problem.examples.y_train), None
-    if options.validation and len(learnt[0]) > 10:
+    no_others = problems.is_all_there_is(problem.examples)
+    if options.validation and not no_others:
         learnt, watched = problems.held_out(problem.examples, options.validation)
     elif options.patience:
-        raise WrongCall("--patience watches validation examples, and there are none: give --validation a share, and a larger data set")
+        raise WrongCall("--patience watches validation examples, and there are none: give --validation a share, or take a larger data set")
     rng = np.random.default_rng(options.seed)
     card = {"model": options.model, "shape": list(problem.shape), "classes": list(problem.classes), "hidden": options.hidden,
             "dropout": options.dropout, "data": problem.name, "low": float(learnt[0].min()), "high": float(learnt[0].max())}
@@ -88,8 +89,8 @@ def run(options):
     if options.patience:
         print(f"the best epoch was {history.best()}: its parameters are kept")
     right = accuracy(model, problem.examples.x_test, problem.examples.y_test)
-    new = "the four rows of the table" if options.data in problems.data.GATES else f"{len(problem.examples.x_test):,} test examples"
-    print(f"right on {100 * right:.2f} % of {new}")
+    which = "examples, the same that it learnt from" if no_others else "test examples"
+    print(f"right on {100 * right:.2f} % of {len(problem.examples.x_test):,} {which}")
     save(model, options.out)
     print(f"written to {options.out}; ask it with `dlbook predict {options.out} --data {problem.name}`")
     if options.plot:
