@@ -85,6 +85,24 @@ def test_a_finished_run_is_not_trained_again(name, tmp_path, whole):
     assert settings["checkpoint"].read_bytes() == before
 
 
+@pytest.mark.parametrize("ending", ["early stopping", "a callback", "the last epoch"])
+def test_the_end_is_written_however_seldom_checkpoints_are(ending, tmp_path):
+    def enough(state):
+        state.stop = ending == "a callback" and state.epoch == 5
+
+    path = tmp_path / "run.npz"
+    start(path, every=1000, epochs=60, callbacks=[enough], **({"validation": noise(), "patience": 2} if ending == "early stopping" else {}))[0]()
+    with np.load(path) as arrays:
+        header = json.loads(arrays["header"].item())
+    assert header["stop"] == (ending != "the last epoch") and 0 < header["epoch"] == len(header["loss"]) <= 60
+
+
+def noise():
+    """Validation examples on which training only makes things worse."""
+    x, y = blobs(30)
+    return x, (y + 1) % 3
+
+
 def test_cases_are_what_they_say(whole):
     """Early stopping ends one at least, each draws on dropout or a schedule, and every one has another result."""
     histories = {name: json.loads(text)[1:] for name, text in whole.items()}
@@ -117,6 +135,25 @@ def test_every_kind_of_generator(kind, tmp_path):
 
     with pytest.raises(Broken):
         go(checkpoint=tmp_path / "run.npz", callbacks=[break_off(4)])
+    assert same(go(checkpoint=tmp_path / "run.npz", resume=True), go())
+
+
+def test_a_rate_that_a_callback_changes_is_restored(tmp_path):
+    def halve(state):
+        state.optimiser.lr /= 2
+        if broken and state.epoch == 3:
+            raise Broken
+
+    def go(**settings):
+        model = mlp()
+        train.fit(model, *blobs(), loss=cross_entropy, optimiser=optim.SGD(model.parameters(), 0.1), epochs=5, batch_size=8, rng=rng(),
+                  callbacks=[halve], **settings)
+        return model.state()
+
+    broken = True
+    with pytest.raises(Broken):
+        go(checkpoint=tmp_path / "run.npz")
+    broken = False
     assert same(go(checkpoint=tmp_path / "run.npz", resume=True), go())
 
 
@@ -228,6 +265,34 @@ def test_a_flipped_bit_is_refused_whole_or_harmless(tmp_path, written):
             harmless += 1
             assert len(history.loss) == 3
     assert harmless < len(range(5, len(written), 61)) / 4
+
+
+def drop(name):
+    return lambda arrays: {key: array for key, array in arrays.items() if key != name}
+
+
+def rewrite(change):
+    def apply(arrays):
+        header = json.loads(arrays["header"].item())
+        change(header)
+        return {**arrays, "header": np.array(json.dumps(header))}
+    return apply
+
+
+@pytest.mark.parametrize("harm", [
+    drop("optimiser/m"), drop("optimiser/t"), drop("model/layers.0.b"), drop("best/layers.2.w"), drop("header"),
+    lambda arrays: {**arrays, "optimiser/v": arrays["optimiser/v"][:-1]}, lambda arrays: {**arrays, "model/more": np.ones(1)},
+    rewrite(lambda header: header["generators"].clear()), rewrite(lambda header: header["generators"][0].pop("state")),
+    rewrite(lambda header: header["generators"][0]["state"].update(state=-1)), rewrite(lambda header: header.pop("epoch")),
+    rewrite(lambda header: header.update(format="dlbook checkpoint 0")), rewrite(lambda header: header["run"].pop("model")),
+])
+def test_a_checkpoint_that_lacks_something_is_refused_whole(tmp_path, written, harm):
+    path = tmp_path / "run.npz"
+    path.write_bytes(written)
+    train.write_npz(path, harm(train.read_npz(path)))
+    call, untouched = start(path, seed=1, generator=rng(8), resume=True, validation=blobs(9), patience=5)
+    assert "run.npz is " in refusal(ValueError, call)
+    assert untouched()
 
 
 def test_a_saved_model_is_no_checkpoint(tmp_path):

@@ -65,6 +65,13 @@ def test_clip_norm_shortens_all_gradients_together_and_keeps_the_direction(dtype
     assert np.array_equal(np.concatenate([g.reshape(-1) for g in held]), before), "the old arrays may be held by others"
 
 
+@pytest.mark.parametrize("limit", [4.99, 4.0, 1e-3])
+def test_clip_norm_arrives_at_the_limit(limit):
+    parameters = gradients([3.0], [4.0])
+    optim.clip_norm(parameters, limit)
+    assert np.linalg.norm(joined(parameters)) == pytest.approx(limit, rel=1e-6)
+
+
 def test_clip_norm_leaves_short_gradients_and_none_alone():
     parameters = [*gradients([3.0, 4.0], []), Tensor(1.0, requires_grad=True)]
     held = parameters[0].grad

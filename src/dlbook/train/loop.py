@@ -138,13 +138,13 @@ def fit(
             state.history.loss.append(total / len(x))
             if validation is not None:
                 _judge(state.history, loss, answers, outputs(model, validation[0]), validation[1])
-            if patience is not None:
-                chosen = state.history.best(min_delta)
-                best = model.state() if chosen == state.epoch else best
-                state.stop = state.epoch - chosen >= patience
             bar.erase()  # so that a callback can print
             for callback in callbacks:
                 callback(state)
+            if patience is not None:
+                chosen = state.history.best(min_delta)
+                best = model.state() if chosen == state.epoch else best
+                state.stop = state.stop or state.epoch - chosen >= patience  # a callback's False does not overrule it
             if keep is not None and (state.epoch % every == 0 or state.epoch == epochs or state.stop):
                 keep.save(state, best)
     if best is not None:
