@@ -62,6 +62,8 @@ def test_the_same_command_writes_the_same_bytes(capsys, tmp_path):
 
 
 def test_xor_needs_a_hidden_layer(capsys):
+    """As the help says."""
+    assert "dlbook train xor --model linear" in command.EXAMPLES and "dlbook train xor --hidden 8 --lr 0.05" in command.EXAMPLES
     shares = [float(re.search(r"right on ([\d.]+) % of 4 examples, the same that it learnt from", call(capsys, "train", "xor", *words)[1])[1])
               for words in (["--model", "linear"], ["--hidden", "8", "--lr", "0.05"])]
     assert shares[0] <= 75 and shares[1] == 100

@@ -10,7 +10,7 @@ from . import WrongCall
 
 EXAMPLES = """examples:
   dlbook train xor --model linear                what a line cannot do
-  dlbook train xor --model mlp --hidden 4        and a network of four units can
+  dlbook train xor --hidden 8 --lr 0.05          and a hidden layer can
   dlbook train mnist_small --model mlp --epochs 3 --out digits.npz
   dlbook train fashion_mnist_small --model cnn --schedule one_cycle --patience 3 --plot history.png
   dlbook train mnist --checkpoint run.npz        after a crash or Ctrl-C: the same command with --resume run.npz
