@@ -1,115 +1,140 @@
-"""The command `dlbook`, above all `dlbook doctor`: one clear sentence for each thing that is wrong."""
+"""The command `dlbook` itself: it teaches, it imports little, and whatever goes wrong is one sentence and the right exit code."""
 
+import os
+import re
 import subprocess
 import sys
-from collections import namedtuple
-from importlib import metadata
 
 import pytest
 
-from dlbook import cli, data
-
-Version = namedtuple("Version", "major minor micro")
-
-
-def doctor(capsys):
-    code = cli.main(["doctor"])
-    return code, capsys.readouterr().out.splitlines()
+from dlbook import cli
+from dlbook.cli import bench, classifier, data, train
 
 
-@pytest.fixture
-def healthy(monkeypatch):
-    """A machine on which all is well, whatever this one is like."""
-    for check in ("check_packages", "check_data", "check_kernel", "check_folder", "check_disk"):
-        monkeypatch.setattr(cli, check, lambda: [])
+def call(capsys, *words):
+    """Exit code, stdout and stderr of `dlbook WORDS`."""
+    try:
+        code = cli.main([str(word) for word in words])
+    except SystemExit as leaving:
+        code = leaving.code or 0
+    out, err = capsys.readouterr()
+    return code, out, err
 
 
-def test_all_is_well(capsys, healthy):
-    code, lines = doctor(capsys)
-    assert code == 0
-    assert lines[-1] == "All is well."
+def sentence(err):
+    """The one sentence on stderr, proved to be one."""
+    assert err.count("\n") == 1 and err.endswith(".\n"), err
+    return err.strip()
 
 
-def test_every_line_is_a_sentence_with_a_verdict(capsys):
-    _, lines = doctor(capsys)
-    for line in lines[:-1]:
-        assert line.startswith(("ok      ", "PROBLEM "))
-        assert line.endswith(".")
-    assert any("numpy" in line for line in lines)
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_teaches(capsys, name):
+    code, out, _ = call(capsys, name, "--help")
+    assert code == 0 and re.search(rf"examples?:\n  dlbook {name}", out)
+    options = re.findall(r"^  (--[\w-]+)[^\n]*(?:\n {10,}[^\n]*)*", out, re.MULTILINE)
+    for option in re.finditer(r"^  (--[\w-]+)[ \S]*(?:\n {10,}.*)*", out, re.MULTILINE):
+        needs = name == "train" and option[1] not in ("--plot", "--checkpoint", "--resume")
+        assert "default" in option[0] or not needs, option[0]
+    assert len(options) >= (15 if name == "train" else 0)
 
 
-def test_missing_and_old_packages(capsys, healthy, monkeypatch):
-    requirements = ["numpy>=1.26", 'nonesuch>=2; extra == "book"', 'pytest>=8; extra == "test"', 'jupyter-book<2,>=1.0.4; extra == "book"']
-    versions = {"numpy": "1.25.2", "jupyter-book": "2.0.1"}
-
-    def version(name):
-        if name in versions:
-            return versions[name]
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.undo()
-    monkeypatch.setattr(cli.metadata, "requires", lambda name: requirements)
-    monkeypatch.setattr(cli.metadata, "version", version)
-    findings = cli.check_packages()
-    assert [fine for fine, _ in findings] == [False, False, False]
-    book, nonesuch, numpy = (sentence for _, sentence in findings)
-    assert book.startswith("jupyter-book is 2.0.1 and the book needs <2,>=1.0.4: type `make book`")
-    assert nonesuch.startswith("nonesuch is not installed: type `make book`")
-    assert numpy.startswith("numpy is 1.25.2 and the book needs >=1.26: type")
+@pytest.mark.parametrize("name", ["data", "train", "predict", "bench"])
+def test_the_examples_of_the_help_are_calls(name):
+    """Every line of every epilog is understood by its parser."""
+    module = {"data": data, "train": train, "bench": bench}.get(name) or __import__("dlbook.cli.predict", fromlist="x")
+    lines = [re.split(r"\s{3,}", line.strip())[0].split()[2:] for line in module.EXAMPLES.splitlines() if line.startswith("  dlbook")]
+    assert len(lines) >= 2
+    for words in lines:
+        parser = cli.Parser(prog=name)
+        module.options(parser)
+        options, left = parser.parse_known_args(words)
+        assert not left or name == "bench"
+    assert set(train.MODELS) == set(classifier.ARCHITECTURES)
 
 
-@pytest.mark.parametrize("version, bounds, fine", [
-    ("1.26.0", ">=1.26", True), ("2.10", ">=2.9", True), ("1.9", ">=1.10", False),
-    ("1.0.4.post1", ">=1.0.4,<2", True), ("2.0", ">=1.0.4,<2", False), ("0.0.2", "==0.0.2", True), ("0.0.3", "==0.0.2", False),
-])  # fmt: skip
-def test_versions_are_compared_as_numbers(monkeypatch, version, bounds, fine):
-    monkeypatch.setattr(cli.metadata, "version", lambda name: version)
-    assert cli.check_package("something", bounds)[0] is fine
+def test_the_top_lists_every_command(capsys):
+    code, out, _ = call(capsys, "--help")
+    assert code == 0 and all(re.search(rf"^    {name} ", out, re.MULTILINE) for name in cli.COMMANDS)
 
 
-def test_damaged_data(capsys, healthy, monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setattr(data, "verify", lambda: ["train.gz is damaged: restore it"])
-    assert cli.check_data() == [(False, "train.gz is damaged: restore it.")]
+@pytest.mark.parametrize("words, said", [
+    (["nonesuch"], "nonesuch"), ([], "COMMAND"), (["doctor", "--nonesuch"], "--nonesuch is not an option of `dlbook doctor`"),
+    (["train"], "DATASET"), (["train", "xor", "--epochs", "0"], "must be a whole number from 1 up, and is '0'"),
+    (["train", "xor", "--epochs", "two"], "'two'"), (["train", "xor", "--lr", "-1"], "must be a number above 0"),
+    (["train", "xor", "--lr", "nan"], "'nan'"), (["train", "xor", "--dropout", "1"], "from 0 to below 1"),
+    (["train", "xor", "--model", "rnn"], "invalid choice: 'rnn'"), (["train", "nonesuch"], "no classification problem called 'nonesuch'"),
+    (["train", "shakespeare"], "shakespeare is a data set, but not one of examples and classes"),
+    (["train", "xor", "--model", "cnn"], "cnn needs images"), (["train", "xor", "--patience", "2"], "--patience watches"),
+    (["train", "xor", "--checkpoint", "a", "--resume", "a"], "not allowed with"),
+    (["train", "xor", "--out", "nowhere/m.npz"], "there is no folder nowhere"), (["train", "xor", "--out", "."], "is a folder"),
+    (["train", "xor", "--plot", "h.txt"], ".png, .svg or .pdf"),
+    (["predict", "m.npz"], "give either files"), (["predict", "m.npz", "a.npy", "--data", "iris"], "give either files"),
+    (["data", "nonesuch"], "no data set is called 'nonesuch'"), (["data", "mnist", "--verify"], "three different wishes"),
+    (["data", "--fetch", "mnist"], "'mnist' is not for download"),
+])
+def test_a_wrong_call_is_one_sentence_and_exit_code_2(capsys, words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, *words)
+    assert code == 2 and out == "" and said in sentence(err)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written(monkeypatch):
-    def refuse(**where):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(cli.tempfile, "TemporaryFile", refuse)
-    [(fine, sentence)] = cli.check_folder()
-    assert not fine
-    assert "cannot be written to (Permission denied)" in sentence
-
-
-def test_a_full_disk(monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(cli.shutil, "disk_usage", lambda path: usage(10, 9, 3e8))
-    assert cli.check_disk() == [(False, "0.3 GB of disk are free and the book needs about 2: make room.")]
+def test_a_failure_is_one_sentence_and_exit_code_1(capsys, monkeypatch):
+    for error, said in ((ValueError("not\n  so"), "not so."), (MemoryError(), "MemoryError."), (FloatingPointError("nan"), "nan.")):
+        def fail(options):
+            raise error  # noqa: B023
+        monkeypatch.setattr(data, "run", fail)
+        code, _, err = call(capsys, "data")
+        assert code == 1 and sentence(err) == f"dlbook data: {said}"
 
 
-def test_a_check_that_breaks_is_a_finding_and_no_traceback(capsys, healthy, monkeypatch):
-    monkeypatch.setattr(cli, "check_disk", lambda: 1 / 0)
-    code, lines = doctor(capsys)
-    assert code == 1
-    assert any(line.startswith("PROBLEM") and "ZeroDivisionError" in line for line in lines)
-    assert lines[-1] == "1 problem found."
+def test_ctrl_c_is_130(capsys, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(data, "run", interrupted)
+    code, _, err = call(capsys, "data")
+    assert code == 130 and sentence(err) == "dlbook data: interrupted."
 
 
-def test_an_old_python_is_told_in_one_sentence(capsys, monkeypatch):
-    monkeypatch.setattr(cli.sys, "version_info", (3, 10, 2))
-    assert cli.main(["doctor"]) == 1
-    assert capsys.readouterr().err.strip() == "dlbook needs Python 3.11 or later, and this is 3.10: install a newer one."
+def test_a_reader_that_goes_away_is_no_traceback():
+    command = f"{sys.executable} -m dlbook data | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.stderr == "" and done.stdout.startswith("mnist (")
 
 
-def test_the_command_is_installed_and_lists_doctor():
-    shown = subprocess.run([sys.executable, "-m", "dlbook", "--help"], capture_output=True, text=True, check=True).stdout
-    assert "doctor" in shown
+def test_help_is_quick_and_imports_none_of_the_heavy():
+    code = "import sys, dlbook.cli\ntry: dlbook.cli.main(['train', '--help'])\nexcept SystemExit: print(sorted(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).stdout.splitlines()[-1]
+    assert "'dlbook.cli.train'" in shown and "'dlbook.train'" not in shown and "'matplotlib'" not in shown
 
 
-def test_a_wrong_command_is_a_usage_error(capsys):
-    with pytest.raises(SystemExit) as exit:
-        cli.main(["nonesuch"])
-    assert exit.value.code == 2
-    assert "nonesuch" in capsys.readouterr().err
+def test_python_m_dlbook_is_the_command():
+    shown = subprocess.run([sys.executable, "-m", "dlbook", "--help"], capture_output=True, text=True, check=True,
+                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).stdout
+    assert "doctor" in shown and shown.startswith("usage: dlbook ")
+
+
+# ---- bench ----------------------------------------------------------------------------------------------------------
+
+def test_bench_in_a_clone_is_the_benchmarks(capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr(bench.subprocess, "run", lambda *words, **settings: calls.append((*words, settings)) or subprocess.CompletedProcess([], 3))
+    assert call(capsys, "bench", "--quick", "--workload", "mlp")[0] == 3
+    assert calls == [([sys.executable, "-m", "benchmarks", "--quick", "--workload", "mlp"], {"cwd": bench.REPOSITORY})]
+
+
+def test_bench_elsewhere_measures_by_itself(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "REPOSITORY", tmp_path)
+    code, out, _ = call(capsys, "bench")
+    assert code == 0 and "`make bench` in a clone" in out
+    gemm, steps = float(re.search(r"products: ([\d.]+) billion", out)[1]), int(re.search(r"training: (\d+) steps", out)[1])
+    assert gemm > 0.1 and steps > 10
+    code, _, err = call(capsys, "bench", "--quick")
+    assert code == 2 and "in a clone of the book" in sentence(err)
+
+
+def test_the_fastest_time_is_of_the_call():
+    import time
+
+    assert 0.01 <= bench.fastest(lambda: time.sleep(0.01), 0.05) < 0.05

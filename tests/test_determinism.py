@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from test_train_options import NETWORKS
 
-from dlbook import allocator, functional, nn, ops, optim
+from dlbook import allocator, functional, nn, ops, optim, train
 
 
 def trained(seed, hidden=16):
@@ -29,6 +30,18 @@ def trained(seed, hidden=16):
     return hashlib.sha256(bits).hexdigest()
 
 
+def fitted(seed):
+    """Bits of four networks of every kind after `fit`, dropout and batch norm included."""
+    digest = hashlib.sha256()
+    for name, (make, examples, loss) in NETWORKS.items():
+        rng = np.random.default_rng(seed)
+        model, (x, y) = make(), examples(24)
+        optimiser = optim.Adam(model.parameters())
+        history = train.fit(model, x, y, loss=loss, optimiser=optimiser, epochs=6, batch_size=5, rng=rng, clip_norm=0.5, progress=False)
+        digest.update(b"".join([name.encode(), repr(history.loss).encode(), *(a.tobytes() for a in model.state().values())]))
+    return digest.hexdigest()
+
+
 def run(code, **environment):
     """What Python prints, started anew."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
@@ -42,8 +55,14 @@ def test_training_gives_the_same_bits_in_every_process():
     assert answers == {trained(3)}
 
 
+def test_every_kind_of_network_gives_the_same_bits_in_every_process():
+    code = "from test_determinism import fitted; print(fitted(3))"
+    assert {run(code, PYTHONHASHSEED=seed) for seed in ("0", "1", "4242")} == {fitted(3)}
+
+
 def test_another_seed_gives_other_bits():
     assert trained(3) == trained(3) != trained(4)
+    assert fitted(3) == fitted(3) != fitted(4)
 
 
 IMPORT = """

@@ -8,6 +8,7 @@ import yaml
 from exercises import Proof, prove, swap
 
 import dlbook
+from dlbook import cli
 from dlbook.check import core
 from tools import book
 
@@ -57,6 +58,18 @@ def test_the_example_of_the_readme_reads_digits(root, capsys):
     exec(example, {})
     share = int(re.match(r"(\d+)% of 10,000 test digits\n$", capsys.readouterr().out)[1])
     assert share >= 90
+
+
+def test_the_commands_of_the_readme_work_in_an_empty_folder(root, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = [line.split("#")[0].split()[1:] for block in blocks((root / "README.md").read_text(encoding="utf-8"), "sh")
+             for line in block.splitlines() if line.startswith("dlbook ")]
+    assert {words[0] for words in lines} >= {"data", "train", "predict", "bench"}
+    for words in lines:
+        assert cli.main(words) == 0, words
+        out, err = capsys.readouterr()
+        assert err == "" and len(out.splitlines()) > 1, words
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["answers.csv", "digits.npz", "model.npz"]
 
 
 def test_the_exercise_of_contributing_works(root, tmp_path):

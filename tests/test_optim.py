@@ -322,7 +322,7 @@ def test_a_learning_rate_that_is_none_is_an_error():
     loss_of(parameters).backward()
     for lr in (-0.1, math.nan, "0.1", None):
         optimiser.lr = lr
-        with pytest.raises(ValueError, match="lr must be a number from 0 to below inf, and is"):
+        with pytest.raises(ValueError, match="lr must be a number from 0 up, and is"):
             optimiser.step()
 
 
@@ -339,7 +339,7 @@ W = Tensor([1.0, 2.0], requires_grad=True)
     (lambda: SGD({"w": W}, 0.1), TypeError, ["parameter 0", "str"]),
     (lambda: SGD([W, Tensor(np.ones(2), requires_grad=True)], 0.1), TypeError, ["float32", "float64", "make them one"]),
     (lambda: SGD([W]), TypeError, ["lr"]),
-    (lambda: SGD([W], -1), ValueError, ["lr must be a number from 0 to below inf", "-1"]),
+    (lambda: SGD([W], -1), ValueError, ["lr must be a number from 0 up", "-1"]),
     (lambda: SGD([W], math.nan), ValueError, ["lr", "nan"]),
     (lambda: SGD([W], math.inf), ValueError, ["lr", "inf"]),
     (lambda: SGD([W], "0.1"), ValueError, ["lr", "'0.1'"]),

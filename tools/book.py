@@ -84,7 +84,7 @@ def doctor(arguments: list[str]) -> int:
     """Say what is missing or too old, and what to do about it."""
     import runpy  # the file itself, so that it speaks where the package does not even import
 
-    return runpy.run_path(str(ROOT / "src" / "dlbook" / "cli.py"))["main"](["doctor"])
+    return runpy.run_path(str(ROOT / "src" / "dlbook" / "cli" / "doctor.py"))["run"]()
 
 
 def matrix(arguments: list[str]) -> int:

@@ -6,8 +6,9 @@ like. Images are float32 in [0, 1], one per row; labels are int64. Where the fil
 licences, is written in data/README.md. A few larger sets are downloaded, but only when you call `fetch`.
 """
 
+from ..settings import generator as check_rng
 from .decisions import GRID_WORLDS, grid_world, ten_armed_testbed
-from .examples import Dataset, check_pairs, check_rng, split
+from .examples import Dataset, check_pairs, split
 from .images import CLASSES, emoji, fashion_mnist_small, mnist, mnist_small, quick_draw, read_idx
 from .installed import breast_cancer, digits, iris, photograph, wine
 from .made import GATES, lang_witbrock_spirals, logic_gate, ring_of_gaussians, two_moons, two_spirals

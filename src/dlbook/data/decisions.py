@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .examples import check_count, check_rng
+from ..settings import generator
+from .examples import check_count
 
 GRID_WORLDS = {  # S start, G goal, . free, H hole, C cliff
     "corners": ("G...",
@@ -54,7 +55,7 @@ def ten_armed_testbed(n: int = 2000, *, arms: int = 10, rng: np.random.Generator
     >>> ten_armed_testbed(rng=np.random.default_rng(0)).shape
     (2000, 10)
     """
-    check_rng(rng)
+    generator(rng)
     check_count("n", n)
     check_count("arms", arms)
     return rng.normal(size=(n, arms)).astype(np.float32)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..settings import generator
 
 class Dataset(NamedTuple):
     """Examples to learn from and examples to be judged by: x (N, ...), y (N,); unpacks into four arrays.
@@ -33,7 +34,7 @@ def split(x: np.ndarray, y: np.ndarray, *, test_fraction: float, rng: np.random.
     (97, 2)
     """
     x, y = check_pairs(x, y)
-    check_rng(rng)
+    generator(rng)
     tested = round(len(x) * test_fraction) if 0 < test_fraction < 1 else 0
     if not 0 < tested < len(x):
         raise ValueError(f"a test_fraction of {test_fraction} divides {len(x)} examples so that one set is empty; "
@@ -50,12 +51,6 @@ def check_pairs(x, y):
         raise ValueError(f"x has shape {x.shape} and y has shape {y.shape}; "
                          "expected the same number of rows in both, at least one")
     return x, y
-
-
-def check_rng(rng):
-    """Raise TypeError unless rng is a NumPy random generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is {rng!r}; expected a NumPy generator, such as np.random.default_rng(0)")
 
 
 def check_count(name, value, least=1):

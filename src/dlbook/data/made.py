@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .examples import check_count, check_range, check_rng
+from ..settings import generator
+from .examples import check_count, check_range
 
 
 def lang_witbrock_spirals() -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +36,7 @@ def two_spirals(n: int, *, turns: float = 3, noise: float, rng: np.random.Genera
     >>> x.shape, y.tolist()
     ((6, 2), [1, 0, 1, 0, 1, 0])
     """
-    check_rng(rng)
+    generator(rng)
     _check_even(n)
     if not (0 < turns < math.inf and 0 <= noise < math.inf):
         raise ValueError(f"turns is {turns} and noise is {noise}; expected more than 0 turns and a noise of at least 0")
@@ -67,7 +68,7 @@ def two_moons(n: int, *, noise: float, rng: np.random.Generator) -> tuple[np.nda
     >>> x.shape, y.tolist()
     ((6, 2), [0, 1, 0, 1, 0, 1])
     """
-    check_rng(rng)
+    generator(rng)
     _check_even(n)
     check_range("noise", noise, 0)
     angle, y = math.pi * rng.random(n), np.arange(n, dtype=np.int64) % 2
@@ -89,7 +90,7 @@ def ring_of_gaussians(n: int, *, modes: int = 8, radius: float = 2.0, std: float
     >>> x.shape, y.tolist()
     ((5, 2), [6, 5, 4, 2, 2])
     """
-    check_rng(rng)
+    generator(rng)
     check_count("n", n)
     check_count("modes", modes)
     check_range("radius", radius, 0)

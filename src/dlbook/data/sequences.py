@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from .examples import Dataset, check_count, check_rng, split
+from ..settings import generator
+from .examples import Dataset, check_count, split
 
 # ---- MNIST-1D -------------------------------------------------------------------------------------------------------
 
@@ -37,7 +38,7 @@ def mnist1d(n: int = 5000, *, test_fraction: float = 0.2, rng: np.random.Generat
     >>> mnist1d(rng=np.random.default_rng(0))
     Dataset(x_train (4000, 40) float32, y_train (4000,) int64, x_test (1000, 40) float32, y_test (1000,) int64)
     """
-    check_rng(rng)
+    generator(rng)
     check_count("n", n, least=2)
     y = np.arange(n, dtype=np.int64) % 10
     drawing, drawn = _dilate(y, padding=rng.integers(36, 61, size=n))
@@ -94,7 +95,7 @@ def adding_problem(n: int, *, length: int, rng: np.random.Generator) -> tuple[np
     >>> x.shape, bool(np.allclose((x[..., 0] * x[..., 1]).sum(axis=1), y))
     ((1000, 50, 2), True)
     """
-    check_rng(rng)
+    generator(rng)
     check_count("n", n)
     check_count("length", length, least=2)
     x = np.zeros((n, length, 2), np.float32)
@@ -126,7 +127,7 @@ def date_translation(n: int, *, first_year: int = 1900, last_year: int = 2099,
     >>> date_translation(2, rng=np.random.default_rng(0))
     [('Saturday, 15 February 2070', '2070-02-15'), ('May 24, 2027', '2027-05-24')]
     """
-    check_rng(rng)
+    generator(rng)
     check_count("n", n)
     check_count("first_year", first_year)
     check_count("last_year", last_year, least=first_year)

@@ -51,6 +51,15 @@ class Module:
         """This module and all modules within, outermost first."""
         return list(dict.fromkeys([self, *(owner for _, _, owner, _ in _walk(self) if isinstance(owner, Module))]))
 
+    def generators(self):
+        """The random generators among the attributes, by name: dropout keeps one, which what restores a run must restore.
+
+        >>> from dlbook.nn import Dropout
+        >>> list(Dropout(0.5, rng=np.random.default_rng(0)).generators())
+        ['rng']
+        """
+        return {name: value for name, value, _, _ in _walk(self) if isinstance(value, np.random.Generator)}
+
     def train(self):
         """Switch to training mode, in which dropout drops and batch norm watches; returns self."""
         return self._mode(True)

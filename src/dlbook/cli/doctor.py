@@ -1,10 +1,9 @@
-"""The command `dlbook`. Its subcommand `doctor` says what this machine lacks for the book, and what to do about it.
+"""`dlbook doctor`: what this machine lacks for the book, and what to do about it.
 
 This module imports nothing of the package at its top and uses no new syntax: where something is broken or too old, it
-is what tells the reader so.
+is what tells the reader so. `make doctor` runs the file itself, where the package may not even import.
 """
 
-import argparse
 import importlib
 import os
 import re
@@ -14,24 +13,15 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-OLDEST_PYTHON = (3, 11)
 DISK_NEEDED = 2  # gigabytes: the environment takes about one, the built book and its cache come on top
 
 
-def main(arguments=None) -> int:
-    """Run the command line; return the exit code: 0 when all is well, 1 when something is wrong, 2 for a wrong call."""
-    if sys.version_info < OLDEST_PYTHON:
-        print("dlbook needs Python 3.11 or later, and this is %d.%d: install a newer one." % sys.version_info[:2], file=sys.stderr)
-        return 1
-    parser = argparse.ArgumentParser(prog="dlbook", description="Deep learning, built by hand: the book's tools.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    command = commands.add_parser("doctor", help="say what is missing or too old on this machine, and what to do about it")
-    command.set_defaults(run=doctor)
-    options = parser.parse_args(arguments)
-    return options.run(options)
+def options(parser):
+    """There are none."""
+    parser.epilog = "example:\n  dlbook doctor\n\nexit code: 0 when all is well, 1 when something is wrong"
 
 
-def doctor(options) -> int:
+def run(options=None) -> int:
     """Print one line for each thing the book needs; return 1 if any of them is not there."""
     findings = []
     for check in (check_python, check_packages, check_data, check_kernel, check_folder, check_disk):
@@ -124,6 +114,3 @@ def check_disk():
         return [(False, "%.1f GB of disk are free and the book needs about %d: make room." % (free, DISK_NEEDED))]
     return [(True, "%.0f GB of disk are free." % free)]
 
-
-if __name__ == "__main__":
-    sys.exit(main())
