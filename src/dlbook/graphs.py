@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .data import check_rng
+from .settings import generator
 
 
 def adjacency(edges, n, *, weights=None):
@@ -98,7 +98,7 @@ def stochastic_block_model(sizes, probabilities, *, rng):
     >>> y.tolist(), int(a.sum()) // 2
     ([0, 0, 0, 1, 1], 4)
     """
-    check_rng(rng)
+    generator(rng)
     sizes, probabilities = np.asarray(sizes), np.asarray(probabilities, np.float64)
     if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or (sizes < 1).any():
         raise ValueError(f"sizes are {sizes.tolist()}; expected whole numbers of at least 1, one for each community")

@@ -6,7 +6,6 @@ like. Images are float32 in [0, 1], one per row; labels are int64. Where the fil
 licences, is written in data/README.md. A few larger sets are downloaded, but only when you call `fetch`.
 """
 
-from ..settings import generator as check_rng
 from .decisions import GRID_WORLDS, grid_world, ten_armed_testbed
 from .examples import Dataset, check_pairs, split
 from .images import CLASSES, emoji, fashion_mnist_small, mnist, mnist_small, quick_draw, read_idx
@@ -28,7 +27,7 @@ SETS = {f.__name__: f for f in (
     fashion_mnist, kmnist, cifar10, glove_6b,
 )}
 
-__all__ = ["CLASSES", "Dataset", "GATES", "GRID_WORLDS", "Pretrained", "SETS", "cache", "check_pairs", "check_rng", "fetch",
+__all__ = ["CLASSES", "Dataset", "GATES", "GRID_WORLDS", "Pretrained", "SETS", "cache", "check_pairs", "fetch",
            "folder", "load", "read_idx", "split", "verify", *SETS]
 
 
