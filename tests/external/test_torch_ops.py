@@ -1,0 +1,163 @@
+"""PyTorch's OpInfo over our operations: every sample that PyTorch tests itself with, values and gradients."""
+
+import inspect
+from collections import Counter
+
+import numpy as np
+import pytest
+from samples import offered
+from samples.spoiling import DAMAGES, damaged, spoiled
+
+from dlbook import Tensor
+
+from . import needs, torch_elementary, torch_fused
+from .comparing import Leaves, check_same
+from .torch_rules import DIFFERS, RULES, rule_for
+
+needs("torch", "expecttest")
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch warns that its own sample is slow
+
+TABLE = {**torch_elementary.TABLE, **torch_fused.TABLE}
+every_operation = pytest.mark.parametrize("operation", TABLE, ids=lambda operation: operation.__name__)
+FEW = 4  # samples of each OpInfo to damage; they are chosen among those that run
+
+
+@pytest.fixture(scope="module")
+def infos():
+    """PyTorch's entries by name, "max/binary" for a variant."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return {info.name + (f"/{info.variant_test_name}" if info.variant_test_name else ""): info for info in op_db}
+
+
+def samples(infos, operation, dtype="float64"):
+    """Every sample of PyTorch's for an operation of ours: its OpInfo, how to call us, the sample, and the rule that names it."""
+    import torch
+
+    for name, translate in TABLE[operation].items():
+        torch.manual_seed(0)
+        for sample in infos[name].sample_inputs("cpu", getattr(torch, dtype), requires_grad=dtype == "float64"):
+            arguments = inspect.signature(translate).bind(operation, sample.input, *sample.args, **sample.kwargs)
+            arguments.apply_defaults()
+            yield infos[name], translate, sample, rule_for(name, arguments.arguments)
+
+
+def check(operation, info, translate, sample):
+    """Our value, and all our gradients where the sample asks for them, are PyTorch's; the value is returned."""
+    leaves = Leaves()
+    ours = translate(operation, *leaves.take((sample.input, *sample.args)), **{k: leaves.take(v) for k, v in sample.kwargs.items()})
+    theirs = info(sample.input, *sample.args, **sample.kwargs)
+    theirs = theirs[0] if isinstance(theirs, tuple) else theirs  # of values and indices, the values
+    check_same(ours.data, theirs.detach().numpy())
+    if theirs.requires_grad:
+        leaves.check_gradients(ours, theirs)
+    return ours.data
+
+
+def check_rule(rule, *call):
+    """A policy is what we do, not what we say."""
+    if rule.answer == DIFFERS:
+        with pytest.raises(AssertionError, match="Not equal to tolerance"):
+            check(*call)
+    elif rule.answer:
+        with pytest.raises(rule.answer):
+            check(*call)
+
+
+# ---- every sample -----------------------------------------------------------------------------------------------------
+
+@every_operation
+def test_values_and_gradients(infos, operation, record_property):
+    seen, numbers = Counter(), 0
+    for info, translate, sample, rule in samples(infos, operation):
+        if rule is None:
+            numbers += check(operation, info, translate, sample).size
+            seen["run"] += 1
+        else:
+            check_rule(rule, operation, info, translate, sample)
+            seen["policy" if rule.answer else "skipped"] += 1
+    record_property("samples", dict(seen))
+    assert numbers, "no sample with a number in it was run"
+
+
+@every_operation
+def test_float32_values(infos, operation):
+    for info, translate, sample, rule in samples(infos, operation, "float32"):
+        if rule is None:
+            check(operation, info, translate, sample)
+
+
+# ---- the tables are whole ---------------------------------------------------------------------------------------------
+
+def test_every_operation_has_its_counterpart_or_a_reason():
+    assert set(TABLE) | set(torch_fused.WITHOUT) == set(offered())
+    assert not set(TABLE) & set(torch_fused.WITHOUT)
+
+
+def test_every_rule_is_used(infos):
+    used = {id(rule) for operation in TABLE for dtype in ("float64", "float32") for *_, rule in samples(infos, operation, dtype)}
+    assert [rule.reason for rule in RULES if id(rule) not in used] == []
+
+
+# ---- the comparison has teeth -----------------------------------------------------------------------------------------
+
+def few(infos, operation):
+    """The first samples of each OpInfo that run, and have numbers in them."""
+    taken = Counter()
+    for info, translate, sample, rule in samples(infos, operation):
+        if rule is None and taken[translate] < FEW and check(operation, info, translate, sample).size:
+            taken[translate] += 1
+            yield info, translate, sample
+
+
+@every_operation
+def test_a_damaged_value_is_noticed(infos, operation):
+    wrong = spoiled(operation, lambda value, pullbacks, arrays: (value * 1.01, *pullbacks))
+    noticed = 0
+    for call in few(infos, operation):
+        if check(operation, *call).any():
+            with pytest.raises(AssertionError, match="value"):
+                check(wrong, *call)
+            noticed += 1
+    assert noticed
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@every_operation
+def test_a_damaged_gradient_is_noticed(infos, operation, damage):
+    """That of each input, in every sample that asks for it and has one other than 0."""
+    noticed = set()
+    for call in few(infos, operation):
+        for position in asked(operation, call):
+            hurt = []
+
+            def wrong(d):
+                hurt.append(np.abs(d).max(initial=0) > 1e-6)
+                return damage(d)
+
+            try:
+                check(damaged(operation, position, wrong), *call)
+            except AssertionError as error:
+                assert "gradient" in str(error)
+                noticed.add(position)
+            else:
+                assert not any(hurt), f"the damage to input {position} was not noticed"
+    assert noticed >= set(range(most_inputs(operation)))
+
+
+def asked(operation, call):
+    """Positions of the inputs whose gradient a sample asks for."""
+    positions = set()
+
+    def spy(*inputs, **settings):
+        positions.update(k for k, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad)
+        return operation(*inputs, **settings)
+
+    check(spy, *call)
+    return positions
+
+
+def most_inputs(operation):
+    """How many inputs must have been damaged: all of them, and two where there can be any number."""
+    kinds = [p.kind for p in inspect.signature(operation.__wrapped__).parameters.values()]
+    return 2 if inspect.Parameter.VAR_POSITIONAL in kinds else kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
