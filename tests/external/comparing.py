@@ -40,6 +40,9 @@ class Leaves:
             return type(thing)([self.take(part) for part in thing])
         if not isinstance(thing, torch.Tensor):
             return thing
+        for tensor, leaf in self.pairs:
+            if tensor is thing:
+                return leaf
         array = np.array(thing.detach().numpy())  # a copy: some of their functions write into what they are given
         if not thing.is_floating_point():
             return array

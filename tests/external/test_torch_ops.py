@@ -11,8 +11,8 @@ from samples.spoiling import DAMAGES, damaged, spoiled
 from dlbook import Tensor
 
 from . import needs, torch_elementary, torch_fused
-from .comparing import Leaves, check_same
-from .torch_rules import DIFFERS, RULES, rule_for
+from .comparing import TOLERANCE, Leaves, check_same
+from .torch_rules import RULES, check_answer, rule_for
 
 needs("torch", "expecttest")
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch warns that its own sample is slow
@@ -30,16 +30,17 @@ def infos():
     return {info.name + (f"/{info.variant_test_name}" if info.variant_test_name else ""): info for info in op_db}
 
 
-def samples(infos, operation, dtype="float64"):
+def samples(infos, operation, dtype="float64", names=None):
     """Every sample of PyTorch's for an operation of ours: its OpInfo, how to call us, the sample, and the rule that names it."""
     import torch
 
-    for name, translate in TABLE[operation].items():
+    for name in TABLE[operation] if names is None else names:
         torch.manual_seed(0)
+        translate = TABLE[operation][name]
         for sample in infos[name].sample_inputs("cpu", getattr(torch, dtype), requires_grad=dtype == "float64"):
             arguments = inspect.signature(translate).bind(operation, sample.input, *sample.args, **sample.kwargs)
             arguments.apply_defaults()
-            yield infos[name], translate, sample, rule_for(name, arguments.arguments)
+            yield infos[name], translate, sample, rule_for(RULES, name, arguments.arguments)
 
 
 def check(operation, info, translate, sample):
@@ -54,16 +55,6 @@ def check(operation, info, translate, sample):
     return ours.data
 
 
-def check_rule(rule, *call):
-    """A policy is what we do, not what we say."""
-    if rule.answer == DIFFERS:
-        with pytest.raises(AssertionError, match="Not equal to tolerance"):
-            check(*call)
-    elif rule.answer:
-        with pytest.raises(rule.answer):
-            check(*call)
-
-
 # ---- every sample -----------------------------------------------------------------------------------------------------
 
 @every_operation
@@ -74,7 +65,7 @@ def test_values_and_gradients(infos, operation, record_property):
             numbers += check(operation, info, translate, sample).size
             seen["run"] += 1
         else:
-            check_rule(rule, operation, info, translate, sample)
+            check_answer(rule.answer, lambda: check(operation, info, translate, sample))
             seen["policy" if rule.answer else "skipped"] += 1
     record_property("samples", dict(seen))
     assert numbers, "no sample with a number in it was run"
@@ -94,9 +85,13 @@ def test_every_operation_has_its_counterpart_or_a_reason():
     assert not set(TABLE) & set(torch_fused.WITHOUT)
 
 
-def test_every_rule_is_used(infos):
-    used = {id(rule) for operation in TABLE for dtype in ("float64", "float32") for *_, rule in samples(infos, operation, dtype)}
-    assert [rule.reason for rule in RULES if id(rule) not in used] == []
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.reason)
+def test_rule_is_used(infos, rule):
+    """By every OpInfo that it names."""
+    for name in rule.names.split():
+        (operation,) = [operation for operation in TABLE if name in TABLE[operation]]
+        ours = (sample for dtype in TOLERANCE for sample in samples(infos, operation, dtype, [name]))
+        assert any(found is rule for *_, found in ours), f"no sample of {name} needs this rule"
 
 
 # ---- the comparison has teeth -----------------------------------------------------------------------------------------

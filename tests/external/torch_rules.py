@@ -1,4 +1,4 @@
-"""Which of OpInfo's samples say nothing about us, and why. The one list: a sample that no rule names must agree.
+"""Which of PyTorch's samples say nothing about us, and why. The one list: a sample that no rule names must agree.
 
 A rule has three kinds of consequence. Without an `answer`, the sample asks for something that dlbook does not offer, and is
 skipped. An exception as `answer` is a policy: we are asked, and must refuse with that very error. DIFFERS is a policy too: we
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Callable
 
+import pytest
+
 DIFFERS = "another answer on purpose"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """For samples of these OpInfos, named with blanks between, whose arguments `a` satisfy `when`."""
+    """For samples of these entries of PyTorch's, named with blanks between, whose arguments `a` satisfy `when`."""
 
     names: str
     when: Callable[[SimpleNamespace], bool]
@@ -74,7 +76,42 @@ RULES = (
 )
 
 
-def rule_for(name, arguments):
+# ---- module_db: `a` holds the module and what it is called with
+
+BATCH_NORMS = "BatchNorm1d BatchNorm2d BatchNorm3d"
+BLOCKS = "TransformerEncoderLayer TransformerDecoderLayer"
+
+LAYER_RULES = (
+    Rule(BATCH_NORMS, lambda a: a.module.momentum is None, "the mean of all batches so far: our average forgets"),
+    Rule(BATCH_NORMS, lambda a: not a.module.training and not a.module.track_running_stats, "no running average: ours always has one"),
+    Rule("AvgPool2d", lambda a: a.module.divisor_override is not None, "another divisor than the window"),
+    Rule("RNN RNNCell", lambda a: a.module.nonlinearity == "relu", "our recurrent network is Elman's, with tanh"),
+    Rule("LSTM", lambda a: a.module.proj_size > 0, "hidden states shortened by a matrix"),
+    Rule("MultiheadAttention", lambda a: a.module.bias_k is not None or a.module.add_zero_attn, "a learned key, or one of zeros, for all"),
+    Rule("MultiheadAttention", lambda a: a.key is not a.value, "values from another sequence than keys: our layer has one memory"),
+    Rule(BLOCKS, lambda a: a.module.activation.__name__ == "gelu", "their GELU is exact, ours the tanh form"),
+    Rule("TransformerDecoderLayer", lambda a: a.tgt_key_padding_mask is not None, "no padding of what is being written"),
+    Rule(BATCH_NORMS, lambda a: a.module.training and a.input.numel() == 0, "an empty batch has no moments", ValueError),
+    Rule("TransformerDecoderLayer", lambda a: a.tgt_mask is None or not is_causal(a.tgt_mask), "our decoder never sees its future", DIFFERS),
+)
+
+
+def is_causal(mask):
+    """Whether a mask, True where a query may not look, hides exactly the future."""
+    return mask.equal(mask.new_ones(mask.shape).triu(1))
+
+
+def rule_for(rules, name, arguments):
     """The first rule that speaks of this sample, or None."""
     a = SimpleNamespace(**arguments)
-    return next((rule for rule in RULES if name in rule.names.split() and rule.when(a)), None)
+    return next((rule for rule in rules if name in rule.names.split() and rule.when(a)), None)
+
+
+def check_answer(answer, check):
+    """A policy is what we do, not what we say: `check` compares us with PyTorch, and must end as the policy has it."""
+    if answer == DIFFERS:
+        with pytest.raises(AssertionError, match="Not equal to tolerance"):
+            check()
+    elif answer:
+        with pytest.raises(answer):
+            check()
