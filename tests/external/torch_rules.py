@@ -101,6 +101,18 @@ def is_causal(mask):
     return mask.equal(mask.new_ones(mask.shape).triu(1))
 
 
+# ---- optim_db: `a` holds the settings of PyTorch's optimiser
+
+OPTIMISER_RULES = (
+    Rule("SGD Adagrad RMSprop Adam AdamW", lambda a: a.maximize, "uphill: we minimise the negative"),
+    Rule("SGD", lambda a: a.dampening, "momentum whose new part is scaled"),
+    Rule("Adagrad", lambda a: a.initial_accumulator_value or a.lr_decay, "a start other than 0, and a schedule of its own"),
+    Rule("RMSprop", lambda a: a.centered or a.momentum, "a variance instead of a mean square, and momentum beside it"),
+    Rule("Adam AdamW", lambda a: a.amsgrad, "AMSGrad"),
+    Rule("Adagrad RMSprop Adam", lambda a: a.weight_decay, "weight decay: ours is in SGD and, decoupled, in AdamW"),
+)
+
+
 def rule_for(rules, name, arguments):
     """The first rule that speaks of this sample, or None."""
     a = SimpleNamespace(**arguments)
