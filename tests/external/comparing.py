@@ -1,5 +1,8 @@
 """When our numbers are theirs, and how PyTorch's tensors become ours and back."""
 
+import functools
+
+import hypothesis
 import numpy as np
 
 from dlbook import Tensor
@@ -26,6 +29,20 @@ def check_same(ours, theirs, what="value"):
     np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * largest, err_msg=what)
 
 
+@functools.cache
+def databases():
+    """PyTorch's lists of what it tests itself with: operations, modules, optimisers. Slow to read: only in a test."""
+    before = hypothesis.settings.default
+    from torch.testing._internal.common_methods_invocations import op_db
+    from torch.testing._internal.common_modules import module_db
+    from torch.testing._internal.common_optimizers import optim_db
+
+    # They come with a profile for hypothesis and load it; the other tests of this process keep the book's.
+    hypothesis.settings.load_profile("book")
+    assert hypothesis.settings.default == before
+    return op_db, module_db, optim_db
+
+
 class Leaves:
     """PyTorch's tensors as Tensors of our own, and which came from which."""
 
@@ -33,7 +50,7 @@ class Leaves:
         self.pairs = []
 
     def take(self, thing):
-        """`thing` with all that PyTorch holds in it turned into ours: floats into Tensors, whole numbers and Booleans into arrays."""
+        """`thing` with PyTorch's tensors turned into ours: floats into Tensors, whole numbers and Booleans into arrays."""
         import torch
 
         if isinstance(thing, (list, tuple)):

@@ -10,7 +10,7 @@ from samples.spoiling import DAMAGES
 from dlbook import nn, op, ops
 
 from . import needs
-from .comparing import Leaves, check_same
+from .comparing import Leaves, check_same, databases
 from .torch_layers import TABLE, WITHOUT
 from .torch_rules import LAYER_RULES, check_answer, rule_for
 
@@ -37,7 +37,8 @@ def more_samples(torch):
         yield "MultiheadAttention", attention, (itself, itself, itself), {"attn_mask": future}
         yield "MultiheadAttention", {**attention, "bias": False}, (itself, memory, memory), {"key_padding_mask": padding}
         for norm_first in (True, False):
-            block = {"d_model": 6, "nhead": 2, "dim_feedforward": 9, "dropout": 0.0, "batch_first": batch_first, "norm_first": norm_first}
+            block = {"d_model": 6, "nhead": 2, "dim_feedforward": 9, "dropout": 0.0,
+                     "norm_first": norm_first, "batch_first": batch_first}
             yield "TransformerEncoderLayer", block, (itself,), {"src_mask": future}
             yield "TransformerDecoderLayer", block, (itself, memory), {"tgt_mask": future}
             yield "TransformerDecoderLayer", {**block, "bias": False}, (itself, memory), {
@@ -47,8 +48,8 @@ def more_samples(torch):
 def samples(layer):
     """Name, module and arguments of every sample for a layer of ours; PyTorch's own, then ours."""
     import torch
-    from torch.testing._internal.common_modules import module_db
 
+    _, module_db, _ = databases()
     torch.manual_seed(0)
     for info in module_db:
         name = info.module_cls.__name__

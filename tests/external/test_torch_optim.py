@@ -9,7 +9,7 @@ import pytest
 from dlbook import Tensor, optim, schedules
 
 from . import needs
-from .comparing import check_same
+from .comparing import check_same, databases
 from .torch_rules import OPTIMISER_RULES, rule_for
 
 needs("torch", "expecttest")
@@ -42,8 +42,8 @@ every_optimiser = pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda op
 def settings(optimiser):
     """The settings of every sample for an optimiser of ours, those that PyTorch adds to them, and the rule that names it."""
     import torch
-    from torch.testing._internal.common_optimizers import optim_db
 
+    _, _, optim_db = databases()
     wanted, _ = OPTIMISERS[optimiser]
     tried = [(info.optim_cls.__name__, sample.kwargs) for info in optim_db for sample in info.optim_inputs_func("cpu")]
     for name, given in tried + MORE:
@@ -133,7 +133,8 @@ SCHEDULES = {
     schedules.exponential: (schedules.exponential(0.3, factor=0.9), lambda lr, o: lr.ExponentialLR(o, 0.9)),
     schedules.linear: (schedules.linear(0.3, steps=40, final=0.03), lambda lr, o: lr.LinearLR(o, 1, 0.1, 40)),
     # Theirs rises again after T_max steps, ours stays where it is.
-    schedules.cosine: (schedules.cosine(0.3, steps=STEPS, final=0.01), lambda lr, o: lr.CosineAnnealingLR(o, STEPS, eta_min=0.01)),
+    schedules.cosine: (
+        schedules.cosine(0.3, steps=STEPS, final=0.01), lambda lr, o: lr.CosineAnnealingLR(o, STEPS, eta_min=0.01)),
     schedules.cosine_restarts: (
         schedules.cosine_restarts(0.3, period=7, growth=2, final=0.01),
         lambda lr, o: lr.CosineAnnealingWarmRestarts(o, 7, T_mult=2, eta_min=0.01)),

@@ -22,6 +22,10 @@ def two(f, input, other):
     return f(input, other)
 
 
+def shaped(f, input, shape):
+    return f(input, shape=shape)
+
+
 def reduced(f, input, dim=None, keepdim=False):
     return f(input, axis=dim, keepdims=keepdim)
 
@@ -77,7 +81,7 @@ TABLE = {
     ops.maximum: {"maximum": two, "max/binary": two, "clamp_min": two},
     ops.minimum: {"minimum": two, "min/binary": two, "clamp_max": two},
     ops.clip: {
-        "clamp": lambda f, input, min=None, max=None: f(input, low=-math.inf if min is None else min, high=math.inf if max is None else max),
+        "clamp": lambda f, input, min=-math.inf, max=math.inf: f(input, low=min, high=max),
         "nn.functional.hardtanh": lambda f, input, min_val=-1.0, max_val=1.0: f(input, low=min_val, high=max_val),
         "nn.functional.relu6": lambda f, input: f(input, low=0, high=6),
     },
@@ -87,9 +91,9 @@ TABLE = {
     ops.max: {"amax": reduced, "max/reduction_no_dim": reduced, "max/reduction_with_dim": reduced},
     ops.min: {"amin": reduced, "min/reduction_no_dim": reduced, "min/reduction_with_dim": reduced},
     ops.logsumexp: {"logsumexp": reduced},
-    ops.reshape: {"reshape": lambda f, input, shape: f(input, shape=shape), "view": lambda f, input, shape: f(input, shape=shape)},
+    ops.reshape: {"reshape": shaped, "view": shaped},
     ops.transpose: {"permute": lambda f, input, dims: f(input, axes=dims), "transpose": exchanged, "T": one},
-    ops.broadcast_to: {"broadcast_to": lambda f, input, size: f(input, shape=size), "expand": stretched},
+    ops.broadcast_to: {"broadcast_to": shaped, "expand": stretched},
     ops.concatenate: {"cat": lambda f, tensors, dim=0: f(*tensors, axis=dim)},
     ops.stack: {"stack": lambda f, tensors, dim=0: f(*tensors, axis=dim)},
     ops.take: {

@@ -27,7 +27,9 @@ def with_batch(images, f):
 
 def number_or_pair(value):
     """PyTorch also writes (3,) for 3, and () for nothing given."""
-    return value if isinstance(value, int) or value is None else None if len(value) == 0 else value if len(value) == 2 else value[0]
+    if isinstance(value, tuple) and len(value) < 2:
+        return value[0] if value else None
+    return value
 
 
 def linear(f, input, weight, bias=None):
@@ -88,7 +90,8 @@ def conv2d(f, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
     if padding == "valid":
         padding = 0
     if padding == "same":  # an odd number of zeros has one more at the far end
-        sides = [((d * (k - 1)) // 2, (d * (k - 1) + 1) // 2) for k, d in zip(weight.shape[2:], np.broadcast_to(dilation, 2).tolist())]
+        zeros = [d * (k - 1) for k, d in zip(weight.shape[2:], np.broadcast_to(dilation, 2).tolist())]
+        sides = [(n // 2, n - n // 2) for n in zeros]
         input, padding = ops.pad(input, widths=[(0, 0)] * (input.ndim - 2) + sides), 0
     return with_batch(input, lambda x: f(x, weight, bias, stride=stride, padding=padding, dilation=dilation))
 

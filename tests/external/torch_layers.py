@@ -198,7 +198,8 @@ def multi_head_attention(module, take):
     layer = nn.MultiHeadAttention(module.embed_dim, module.num_heads, **SETTINGS)
     filled(layer, module, take)
 
-    def call(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, average_attn_weights=True, is_causal=False):
+    def call(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+             average_attn_weights=True, is_causal=False):
         x, memory = (batch_first(part, module.batch_first) for part in (query, key))
         y = layer(x, memory=None if key is query else memory, mask=may_look(attn_mask, key_padding_mask, module.num_heads))
         return as_given(y, query.ndim, module.batch_first)

@@ -1,0 +1,38 @@
+"""The outside suites run where their packages are, and say so in one line where they are not."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from conftest import EXTERNAL, ROOT
+
+SUITES = [path for path in sorted(EXTERNAL.glob("test_*.py")) if path.name != os.path.basename(__file__)]
+
+
+def wanted(path):
+    """The packages that a suite names before its first test."""
+    calls = re.findall(r"^(?:\w+ = )?(?:needs|pytest\.importorskip)\((.*)\)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for call in calls for name in re.findall(r"\"([\w.]+)\"", re.sub(r"reason=.*", "", call))}
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_make_external_installs_what_a_suite_wants(path):
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]["external"]
+    assert wanted(path)
+    assert wanted(path) <= {re.match(r"\w+", requirement)[0] for requirement in extra}
+
+
+def test_a_suite_without_its_package_is_left_out_in_one_line(tmp_path):
+    (tmp_path / "absent.py").write_text(
+        "import importlib.util as util\nfound = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'torch' else found(name, *rest)\n")
+    command = [sys.executable, "-m", "pytest", "-p", "absent", "-p", "no:cacheprovider", "tests/external/test_torch_optim.py"]
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    shown = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True).stdout
+    assert "skipped" in shown and "passed" not in shown and "failed" not in shown, shown
+    (line,) = [line for line in shown.splitlines() if "make external" in line]
+    assert line.startswith("Outside suites left out for want of ") and "torch" in line
