@@ -1,4 +1,4 @@
-"""The outside suites run where their packages are, and say so in one line where they are not."""
+"""The outside suites run where their packages are, are missed in one line where they are not, and compare in earnest."""
 
 import os
 import re
@@ -6,9 +6,12 @@ import subprocess
 import sys
 import tomllib
 
+import numpy as np
 import pytest
-
 from conftest import EXTERNAL, ROOT
+
+from .comparing import check_same
+from .torch_rules import DIFFERS, check_answer
 
 SUITES = [path for path in sorted(EXTERNAL.glob("test_*.py")) if path.name != os.path.basename(__file__)]
 
@@ -36,3 +39,21 @@ def test_a_suite_without_its_package_is_left_out_in_one_line(tmp_path):
     assert "skipped" in shown and "passed" not in shown and "failed" not in shown, shown
     (line,) = [line for line in shown.splitlines() if "make external" in line]
     assert line.startswith("Outside suites left out for want of ") and "torch" in line
+
+
+@pytest.mark.parametrize("ours", [
+    np.array([1.0, 2.0 + 1e-11]), np.array([1.0, np.nan]), np.array([1.0, np.inf]), np.array([1.0, -2.0]),
+    np.array([[1.0, 2.0]]), np.array([1.0, 2.0], np.float32),
+], ids=["eleventh digit", "nan", "infinity", "sign", "shape", "dtype"])
+def test_another_value_is_noticed(ours):
+    check_same(np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+    with pytest.raises(AssertionError):
+        check_same(ours, np.array([1.0, 2.0]))
+
+
+def test_a_policy_that_is_not_kept_is_noticed():
+    for answer in (DIFFERS, ValueError):
+        with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+            check_answer(answer, lambda: None)
+    with pytest.raises(AssertionError, match="shape"):  # another number is a policy, another shape is none
+        check_answer(DIFFERS, lambda: check_same(np.ones(2), np.ones(3)))
