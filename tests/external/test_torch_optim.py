@@ -3,6 +3,7 @@
 from collections import Counter
 from types import SimpleNamespace
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -77,6 +78,12 @@ def check(optimiser, given, s, damage=lambda ours: None):
         reference.step()
         for p, q in zip(mine, theirs):
             check_same(p.data, q.detach().numpy(), f"parameters after step {step}")
+
+
+def test_pytorch_leaves_our_other_tests_their_examples():
+    databases()
+    book = hypothesis.settings.get_profile("book")
+    assert hypothesis.settings.default == book and hypothesis.settings.default.max_examples == book.max_examples == 100
 
 
 @every_optimiser
