@@ -20,9 +20,9 @@ def given(parameter, length, like, otherwise):
     return np.full(length, otherwise, like.dtype) if parameter is None else parameter
 
 
-def with_batch(images, f):
-    """f(images), which must have an axis for the batch; where there is none, for a batch of one."""
-    return f(images) if images.ndim == 4 else f(images[None])[0]
+def with_batch(x, f, ndim=4):
+    """f(x), which must have an axis for the batch; where there is none, for a batch of one."""
+    return f(x) if x.ndim == ndim else f(x[None])[0]
 
 
 def number_or_pair(value):
@@ -85,15 +85,17 @@ def dropout(f, input, p=0.5, training=True):
     return f(input, rate=p, rng=np.random.default_rng(0))
 
 
-def conv2d(f, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    bias = given(bias, len(weight), weight, 0)
+def convolution(f, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """In one direction or in two, which the kernel tells."""
+    bias, directions = given(bias, len(weight), weight, 0), weight.ndim - 2
+    stride, padding, dilation = (v[0] if isinstance(v, tuple) and directions == 1 else v for v in (stride, padding, dilation))
     if padding == "valid":
         padding = 0
     if padding == "same":  # an odd number of zeros has one more at the far end
-        zeros = [d * (k - 1) for k, d in zip(weight.shape[2:], np.broadcast_to(dilation, 2).tolist())]
+        zeros = [d * (k - 1) for k, d in zip(weight.shape[2:], np.broadcast_to(dilation, directions).tolist())]
         sides = [(n // 2, n - n // 2) for n in zeros]
-        input, padding = ops.pad(input, widths=[(0, 0)] * (input.ndim - 2) + sides), 0
-    return with_batch(input, lambda x: f(x, weight, bias, stride=stride, padding=padding, dilation=dilation))
+        input, padding = ops.pad(input, widths=[(0, 0)] * (input.ndim - directions) + sides), 0
+    return with_batch(input, lambda x: f(x, weight, bias, stride=stride, padding=padding, dilation=dilation), weight.ndim)
 
 
 def conv_transpose2d(f, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
@@ -157,7 +159,7 @@ TABLE = {
     functional.batch_norm: {"nn.functional.batch_norm": batch_norm},
     functional.embedding: {"nn.functional.embedding": embedding},
     functional.dropout: {"nn.functional.dropout": dropout},
-    conv.conv2d: {"nn.functional.conv2d": conv2d},
+    conv.conv2d: {"nn.functional.conv2d": convolution},
     conv.conv_transpose2d: {"nn.functional.conv_transpose2d": conv_transpose2d},
     pool.max_pool2d: {"nn.functional.max_pool2d": max_pool2d},
     pool.avg_pool2d: {"nn.functional.avg_pool2d": avg_pool2d},

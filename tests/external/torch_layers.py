@@ -34,9 +34,13 @@ def linear(module, take):
 def conv(kind):
     def convolution(module, take):
         settings = {name: getattr(module, name) for name in ("stride", "padding", "dilation")}
-        layer = kind(module.in_channels, module.out_channels, module.kernel_size, **settings, **SETTINGS)
+        size, directions = module.kernel_size, len(module.kernel_size)
+        if directions == 1:  # (3,) there, 3 here
+            size, *values = (v if isinstance(v, str) else v[0] for v in (size, *settings.values()))
+            settings = dict(zip(settings, values))
+        layer = kind(module.in_channels, module.out_channels, size, **settings, **SETTINGS)
         put(layer, w=take(module.weight), b=take(module.bias))
-        return lambda input, output_size=None: with_batch(input, layer)
+        return lambda input, output_size=None: with_batch(input, layer, directions + 2)
 
     return convolution
 

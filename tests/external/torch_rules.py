@@ -87,7 +87,8 @@ RULES = (
     Rule("nn.functional.softplus", lambda a: (a.beta * a.input > a.threshold).any(),
          "theirs is a straight line above a threshold", DIFFERS),
     Rule(SDPA, lambda a: a.is_causal and a.query.shape[-2] != a.key.shape[-2],
-         "keys may outnumber queries: our last query stands at the last key, as in generation; their first at the first", DIFFERS),
+         "with more keys than queries our last query stands at the last key, as in generation; their first at the first",
+         DIFFERS),
 )
 
 
