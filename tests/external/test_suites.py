@@ -18,7 +18,8 @@ def test_make_external_installs_what_the_suites_want():
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]["external"]
     wanted = set()
     for path in EXTERNAL.glob("*.py"):
-        for call in re.findall(r"^(?:\w+ = )?(?:needs|pytest\.importorskip)\(([^)]*)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        source = path.read_text(encoding="utf-8")
+        for call in re.findall(r"^(?:\w+ = )?(?:needs|pytest\.importorskip)\(([^)]*)", source, re.MULTILINE):
             wanted |= {name for name in re.findall(r'"([\w]+)[\w.]*"', call.partition("reason=")[0])}
     assert {"torch", "expecttest"} <= wanted <= {re.match(r"\w+", requirement)[0] for requirement in extra}
 
