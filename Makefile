@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOK = $(PYTHON) -m tools.book
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test serve lab editions bench doctor matrix clean
+.PHONY: help install book test external serve lab editions bench doctor matrix clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ book: ## the site, in _build/html: executes the chapters that changed
 
 test: ## prove everything: package, exercises, site, and each notebook a second time
 	@$(BOOK) test
+
+external: ## other people's test suites over the package (installs PyTorch, ONNX and others, a large download)
+	@$(BOOK) external
 
 serve: ## the site at http://localhost:8000
 	@$(BOOK) serve

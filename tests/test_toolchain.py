@@ -337,7 +337,21 @@ def test_conda_gets_what_pyproject_declares():
 def test_every_declared_package_has_a_tested_version():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     tested = {re.split(r"==", line)[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in ("#", "")}
-    assert {requirement(text)[0] for extra in ("book", "test", "lab", "class") for text in extras[extra]} <= tested
+    assert {requirement(text)[0] for extra in ("book", "test", "lab", "class", "external") for text in extras[extra]} <= tested
+
+
+def test_the_peers_in_the_race_are_those_whose_suites_we_pass():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    external, bench = (dict(map(requirement, extras[extra])) for extra in ("external", "bench"))
+    assert {"torch", "autograd"} <= external.keys() & bench.keys()
+    assert all(external[name] == bench[name] for name in external.keys() & bench.keys())
+
+
+def test_continuous_integration_runs_everything():
+    """`make test` leaves out what is not installed, so the suites of others have a command of their own."""
+    commands = re.findall(r"^make (\w+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert commands == ["test", "external", "matrix"]
+    assert set(book.COMMANDS[book.external]) == {"test", "external"}
 
 
 def test_supported_pythons_are_the_same_everywhere():

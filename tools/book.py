@@ -40,6 +40,12 @@ def test(arguments: list[str]) -> int:
     return verify.run(arguments)
 
 
+def external(arguments: list[str]) -> int:
+    """Run other people's test suites over the package: PyTorch's, ONNX's and others."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", *(arguments or ["tests/external"])]
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
 def serve(arguments: list[str]) -> int:
     """Build the site if need be and serve it on this machine: serve [port]."""
     from tools import server, website
@@ -111,6 +117,7 @@ COMMANDS = {
     install: ["book", "test", "lab", "class"],
     build: ["book"],
     test: ["book", "test", "class"],
+    external: ["test", "external"],
     serve: ["book"],
     lab: ["book", "lab", "class"],
     editions: ["book", "class"],
