@@ -139,10 +139,8 @@ class Tensor:
     def _seed(self, seed):
         if seed is None:
             if self.size != 1:
-                raise ValueError(
-                    f"backward() starts from a single number and this tensor has shape {self.shape}: "
-                    "reduce it with .sum() or .mean(), or pass seed="
-                )
+                raise ValueError(f"backward() starts from a single number and this tensor has shape {self.shape}: "
+                                 "reduce it with .sum() or .mean(), or pass seed=")
             return np.ones_like(self.data)
         seed = np.array(seed, self.dtype)
         if seed.shape != self.shape:
@@ -175,15 +173,17 @@ def op(fn):
     """
     name = fn.__name__
     takes = inspect.signature(fn)
+    several = any(p.kind is p.VAR_POSITIONAL for p in takes.parameters.values())  # as concatenate, to which people give lists
 
     @functools.wraps(fn)
     def on_tensors(*inputs, **settings):
         dtype = common_dtype(name, inputs)
-        arrays = [x.data if type(x) is Tensor else constant(name, x, dtype) for x in inputs]
+        arrays = [x.data if type(x) is Tensor else constant(name, x, dtype, several) for x in inputs]
         try:
             value, *pullbacks = fn(*arrays, **settings)
         except (ValueError, IndexError, TypeError, OverflowError) as error:
-            raise explained(error, name, takes, arrays, settings) from None
+            # One sentence, one traceback: from the caller's line to the one that refused, which may be in the reader's own operation.
+            raise explained(error, name, takes, arrays, settings).with_traceback(error.__traceback__.tb_next) from None
         out = Tensor.__new__(Tensor)
         # NumPy turns results without axes into scalars, and NumPy 1 those into float64: back to an array of our dtype.
         out.data = value if type(value) is np.ndarray else np.asarray(value, dtype)
@@ -192,8 +192,10 @@ def op(fn):
         out.parents = out.pullbacks = ()
         if _recording:
             parents = [x if type(x) is Tensor and x.requires_grad else None for x in inputs]
-            if parents.count(None) < len(parents):
-                out.requires_grad, out.parents, out.pullbacks = True, parents, pullbacks
+            for parent in parents:
+                if parent is not None:
+                    out.requires_grad, out.parents, out.pullbacks = True, parents, pullbacks
+                    break
         return out
 
     return on_tensors
@@ -274,10 +276,10 @@ def common_dtype(name, inputs):
     return dtype
 
 
-def constant(name, x, dtype):
+def constant(name, x, dtype, several):
     """`x` as an array of `dtype`."""
-    if isinstance(x, (list, tuple)) and any(type(part) is Tensor for part in x):
-        raise TypeError(f"{name} takes its inputs one by one, {name}(a, b), and was given a {type(x).__name__} of Tensors")
+    if isinstance(x, (list, tuple)) and any(isinstance(part, (Tensor, np.ndarray) if several else Tensor) for part in x):
+        raise TypeError(f"{name} takes its inputs one by one, {name}(a, b), and was given a {type(x).__name__} of them: {name}(*inputs)")
     try:
         array = np.asarray(x)
     except ValueError as error:

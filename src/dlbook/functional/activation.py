@@ -40,7 +40,8 @@ def softplus(x):
     >>> softplus([-1000.0, 1000.0])
     Tensor([   0., 1000.])
     """
-    return np.logaddexp(x, x.dtype.type(0)), lambda g: g * _sigmoid(x)
+    # log(1 + exp(-|x|)) cannot overflow; np.logaddexp would do too, slower, and warns of nan.
+    return np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.abs(x))), lambda g: g * _sigmoid(x)
 
 
 @op
@@ -65,10 +66,12 @@ def gelu(x):
     Tensor([  0., 100.])
     """
     c, k = math.sqrt(2 / math.pi), 0.044715
-    square = x * x
-    t = np.tanh(c * x * (1 + k * square))
-    half = 0.5 * (1 + t)
-    return x * half, lambda g: g * (half + 0.5 * c * x * (1 - t * t) * (1 + 3 * k * square))
+    z = np.clip(x, x.dtype.type(-8), x.dtype.type(8))  # from there on tanh is ±1 to the last digit, and x³ may overflow
+    square = z * z
+    phi = np.tanh(z * (c + c * k * square))
+    phi += 1
+    phi *= 0.5  # Φ(x), and φ (1 - φ) is a quarter of 1 - tanh²
+    return x * phi, lambda g: g * (phi + z * (phi - phi * phi) * (2 * c + 6 * c * k * square))
 
 
 def _sigmoid(x):

@@ -96,7 +96,9 @@ def min(x, *, axis=None, keepdims=False):
 def _extreme(x, y, axis, keepdims):
     def pull(g):
         hit = (x == _over(np.asarray(y), x, axis, keepdims)).astype(x.dtype)
-        return hit * (_over(g, x, axis, keepdims) / hit.sum(axis=axis, keepdims=True))
+        hits = hit.sum(axis=axis, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):  # nan equals nothing: 0 hits, and all its row gets 0 / 0, nan again
+            return hit * (_over(g, x, axis, keepdims) / hits)
 
     return y, pull
 
@@ -105,7 +107,8 @@ def _extreme(x, y, axis, keepdims):
 def logsumexp(x, *, axis=None, keepdims=False):
     """log of the sum of exp(x) over `axis`, without overflow. Chapter *loss functions*.
 
-    The largest element m is taken out first: log Σ exp(x) = m + log Σ exp(x - m).
+    The largest element m is taken out first: log Σ exp(x) = m + log Σ exp(x - m). Of nothing but -inf it is -inf, whose
+    gradient is taken as 0, as of a query in attention that may look nowhere.
 
     Raises
     ------
@@ -117,9 +120,9 @@ def logsumexp(x, *, axis=None, keepdims=False):
     """
     _count(x, axis)
     largest = x.max(axis=axis, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # -inf - -inf is nan; 0 is as good a shift
-    e = np.exp(x - largest)
+    e = np.exp(x - np.where(np.isfinite(largest), largest, x.dtype.type(0)))  # -inf - -inf is nan; 0 is as good a shift
     total = e.sum(axis=axis, keepdims=True)
+    total = total + (total == 0)  # of nothing but -inf: the logarithm, 0, then leaves -inf, and the gradient is 0 / 1
     y = np.log(total) + largest
     if not keepdims:
         y = y.reshape(()) if axis is None else np.squeeze(y, axis=axis)
