@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..autograd import op
+from ..settings import plain
 
 
 @op
@@ -17,7 +18,7 @@ def leaky_relu(x, *, slope=0.01):
     >>> leaky_relu([-2.0, 3.0], slope=0.5)
     Tensor([-1.,  3.])
     """
-    factor = np.where(x > 0, x.dtype.type(1), x.dtype.type(float(slope)))
+    factor = np.where(x > 0, x.dtype.type(1), x.dtype.type(plain("slope", slope)))
     return x * factor, lambda g: g * factor
 
 
@@ -28,7 +29,7 @@ def elu(x, *, alpha=1.0):
     >>> elu([0.0, 3.0])
     Tensor([0., 3.])
     """
-    alpha = x.dtype.type(float(alpha))
+    alpha = x.dtype.type(plain("alpha", alpha))
     negative = alpha * np.expm1(np.minimum(x, x.dtype.type(0)))  # the minimum keeps exp from overflowing where x is large
     return np.where(x > 0, x, negative), lambda g: np.where(x > 0, g, g * (negative + alpha))
 

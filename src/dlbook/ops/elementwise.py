@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from ..autograd import op
+from ..settings import plain
 
 
 @op
@@ -236,7 +237,7 @@ def clip(x, *, low=-math.inf, high=math.inf):
     >>> clip([-2.0, 0.5, 2.0], low=-1, high=1)
     Tensor([-1. ,  0.5,  1. ])
     """
-    low, high = float(low), float(high)
+    low, high = plain("low", low), plain("high", high)
     if not low <= high:
         raise ValueError(f"low must not be above high, and they are {low} and {high}")
     with np.errstate(over="ignore"):  # a bound that the dtype cannot hold is infinite

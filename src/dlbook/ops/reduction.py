@@ -7,6 +7,7 @@ Backward, a reduction spreads its gradient over the elements it came from.
 import numpy as np
 
 from ..autograd import op
+from ..settings import flag
 
 
 def _over(g, x, axis, keepdims):
@@ -124,6 +125,6 @@ def logsumexp(x, *, axis=None, keepdims=False):
     total = e.sum(axis=axis, keepdims=True)
     total = total + (total == 0)  # of nothing but -inf: the logarithm, 0, then leaves -inf, and the gradient is 0 / 1
     y = np.log(total) + largest
-    if not keepdims:
+    if not flag("keepdims", keepdims):
         y = y.reshape(()) if axis is None else np.squeeze(y, axis=axis)
     return y, lambda g: _over(g, x, axis, keepdims) * (e / total)
