@@ -95,9 +95,8 @@ class MLP(Sequential):
     """
 
     def __init__(self, sizes, *, rng, activation=relu, init=initialisers.he_normal, dtype=np.float32):
-        sizes = lengths("sizes", sizes)
-        if len(sizes) < 2:
-            raise ValueError(f"an MLP needs a list of at least the sizes of its input and output, and was given {sizes}")
+        if len(lengths("the sizes of an MLP, from input and output,", sizes)) < 2:
+            raise ValueError(f"an MLP needs a list of at least the sizes of its input and output, and was given {sizes!r}")
         layers = []
         for n_in, n_out in zip(sizes, sizes[1:]):
             layers += [Linear(n_in, n_out, rng=rng, init=init, dtype=dtype), activation]

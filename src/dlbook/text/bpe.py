@@ -54,8 +54,10 @@ class BPE:
     """
 
     def __init__(self, merges, *, alphabet=bytes(range(256)), end_of_text=None):
-        if not isinstance(alphabet, bytes) or sorted(alphabet) != list(range(256)):
-            raise ValueError(f"the alphabet must be bytes, each of the 256 once, and is {alphabet!r:.60}")
+        if not isinstance(alphabet, bytes):
+            raise TypeError(f"the alphabet must be bytes, and is {alphabet!r:.60}")
+        if sorted(alphabet) != list(range(256)):
+            raise ValueError(f"the alphabet has {len(set(alphabet))} different bytes; expected each of the 256 once")
         self.vocabulary = [bytes([byte]) for byte in alphabet]
         self._byte = {byte: token for token, byte in enumerate(alphabet)}
         self.merges = {}  # a pair of tokens: the token it becomes; smaller tokens were learnt earlier and go first
