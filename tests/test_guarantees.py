@@ -144,7 +144,8 @@ def test_no_training_step_leaks_another_dtype(loss, optimiser, dtype):
         out.backward()
         nodes = list(downstream_first(out))
         steps.step()
-        assert not leaks(dtype, model, steps, nodes)
+        assert not leaks(dtype, model, nodes)
+        assert dtype == np.float16 or not leaks(dtype, steps)  # of float16 an optimiser may remember more digits
         assert all(np.isfinite(p.data).all() for p in model.parameters())
 
 

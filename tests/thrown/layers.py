@@ -77,11 +77,11 @@ LAYERS = {
 }
 
 OPTIMISERS = {
-    optim.SGD: [call(optim.SGD, leaves(), 0.5, momentum=0.5, nesterov=True, weight_decay=0.5)],
-    optim.AdaGrad: [call(optim.AdaGrad, leaves(), 0.5, eps=1e-8)],
-    optim.RMSProp: [call(optim.RMSProp, leaves(), 0.5, rho=0.5, eps=1e-8)],
-    optim.Adam: [call(optim.Adam, leaves(), 0.5, betas=(0.5, 0.75), eps=1e-8)],
-    optim.AdamW: [call(optim.AdamW, leaves(), 0.5, betas=(0.5, 0.75), eps=1e-8, weight_decay=0.5)],
+    optim.SGD: [call(optim.SGD, leaves(), 0.5, momentum=0.5, nesterov=True, weight_decay=0.5, known_as=["parameter"])],
+    optim.AdaGrad: [call(optim.AdaGrad, leaves(), 0.5, eps=1e-8, known_as=["parameter"])],
+    optim.RMSProp: [call(optim.RMSProp, leaves(), 0.5, rho=0.5, eps=1e-8, known_as=["parameter"])],
+    optim.Adam: [call(optim.Adam, leaves(), 0.5, betas=(0.5, 0.75), eps=1e-8, known_as=["parameter"])],
+    optim.AdamW: [call(optim.AdamW, leaves(), 0.5, betas=(0.5, 0.75), eps=1e-8, weight_decay=0.5, known_as=["parameter"])],
 }
 
 TABLE = {ours(cls): calls for cls, calls in {**LAYERS, **OPTIMISERS}.items()}

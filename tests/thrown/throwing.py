@@ -30,7 +30,7 @@ class Call:
     """One right call of something public.
 
     `spare` names arguments at which nothing is thrown; `means` lists, by argument, what means something there though it would be
-    junk elsewhere (None where None is a choice, True for a number that may be one).
+    junk elsewhere (None where None is a choice, "nan" where the answer is a whole number that cannot show it).
     """
 
     f: Callable
@@ -360,6 +360,6 @@ def problem(call, plain, name, label, thrown, must):
         return f"{name} = {label}: gives {answer!r:.60}, where the same numbers give {plain!r:.60}"
     if must == "same" and isinstance(thrown, np.generic) and [getattr(a, "dtype", 0) for a in answer] != [getattr(a, "dtype", 0) for a in plain]:
         return f"{name} = {label}: changes the dtype of the answer, {answer!r:.60}"
-    if must == "seen" and not any(isinstance(a, (np.ndarray, float, np.floating)) and np.asarray(a).dtype.kind == "f" and not np.isfinite(a).all() for a in answer):
+    if must == "seen" and "nan" not in call.means.get(name, ()) and not any(isinstance(a, (np.ndarray, float, np.floating)) and np.asarray(a).dtype.kind == "f" and not np.isfinite(a).all() for a in answer):
         return f"{name} = {label}: hides nan: {answer!r:.60}"
     return None
