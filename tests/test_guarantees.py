@@ -16,7 +16,7 @@ from samples import TABLE
 from thrown import SAFE, inner, modules, public
 from thrown.layers import LAYERS, OPTIMISERS
 
-from dlbook import Tensor, functional, nn, optim
+from dlbook import Tensor, allocator, functional, nn, optim
 from dlbook.autograd import downstream_first
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
@@ -73,6 +73,22 @@ def test_the_core_imports_numpy_and_little_else():
     print(f"{seen['seconds']:.3f} s and {len(seen['new'])} modules beyond NumPy's")
     assert foreign == set()
     assert len(seen["new"]) < 150, "what is heavy should be imported where it is used"
+
+
+@pytest.mark.parametrize("missing", [AttributeError, OSError, TypeError])  # macOS and Pyodide, no C library, Windows
+def test_memory_is_left_alone_where_it_cannot_be_kept(monkeypatch, missing):
+    def library(name):
+        raise missing
+
+    monkeypatch.delenv("DLBOOK_MALLOPT", raising=False)
+    monkeypatch.setattr(allocator.ctypes, "CDLL", library)
+    assert allocator.keep_freed_memory() is False
+
+
+def test_memory_is_left_alone_on_request(monkeypatch):
+    monkeypatch.setenv("DLBOOK_MALLOPT", "0")
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: pytest.fail("the C library was asked"))
+    assert allocator.keep_freed_memory() is False
 
 
 # ---- float32 stays float32 ------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def all_throws(name):
     return list(throwable(NAMED[name]))
 
 
-@settings(max_examples=500)
+@settings(max_examples=1000)
 @given(data=st.data())
 def test_errors_explain_when_several_arguments_are_wrong(data):
     name = data.draw(st.sampled_from([name for name in MENDED if all_throws(name)]))

@@ -40,7 +40,7 @@ LAYERS = {
     nn.Sequential: [made(nn.Sequential, relu, nn.Linear(3, 2, rng=rng)), used(nn.Sequential(nn.Linear(3, 2, rng=rng), relu), ROWS, known_as=["linear"])],
     nn.MLP: [made(nn.MLP, [3, 4, 2], rng=RNG, activation=relu, init=initialisers.he_normal, dtype=np.float32),
              used(nn.MLP([3, 4, 2], rng=rng), ROWS, known_as=["linear"])],
-    nn.LayerNorm: [made(nn.LayerNorm, 4, eps=1e-5, dtype=np.float32), used(nn.LayerNorm(4), STEPS, known_as=["layer_norm", "self_attention"])],
+    nn.LayerNorm: [made(nn.LayerNorm, 4, eps=1e-5, dtype=np.float32), used(nn.LayerNorm(4), STEPS, known_as=["layer_norm", "self_attention", "linear"])],
     nn.RMSNorm: [made(nn.RMSNorm, 4, eps=1e-5, dtype=np.float32), used(nn.RMSNorm(4), STEPS, known_as=["rms_norm"])],
     nn.GroupNorm: [made(nn.GroupNorm, 2, 4, eps=1e-5, dtype=np.float32),
                    used(nn.GroupNorm(3, 3), IMAGES, known_as=["group_norm"])],
@@ -65,13 +65,13 @@ LAYERS = {
     nn.MultiHeadAttention: [
         made(nn.MultiHeadAttention, 4, 2, causal=True, rope=True, rng=RNG, init=initialisers.xavier_uniform, dtype=np.float32),
         used(nn.MultiHeadAttention(4, 2, rng=rng), STEPS, mask=np.ones((5, 5), bool), known_as=["linear", "attention", "self_attention"], means={"mask": [None]}),
-        used(nn.MultiHeadAttention(4, 2, rng=rng), STEPS, memory=STEPS, known_as=["matmul", "attention"], means={"memory": [None]})],
+        used(nn.MultiHeadAttention(4, 2, rng=rng), STEPS, memory=STEPS, known_as=["matmul", "attention", "linear", "self_attention"], means={"memory": [None]})],
     nn.EncoderBlock: [
         made(nn.EncoderBlock, 4, 2, rng=RNG, causal=True, rope=True, pre_norm=True, hidden=8, activation=relu, dropout=0.5, dtype=np.float32,
              means={"hidden": [None]}),
-        used(nn.EncoderBlock(4, 2, rng=rng), STEPS, known_as=["layer_norm", "self_attention"])],
+        used(nn.EncoderBlock(4, 2, rng=rng), STEPS, known_as=["layer_norm", "self_attention", "linear"])],
     nn.DecoderBlock: [made(nn.DecoderBlock, 4, 2, rng=RNG, dtype=np.float32),
-                      used(nn.DecoderBlock(4, 2, rng=rng), STEPS, memory=STEPS, known_as=["layer_norm", "matmul", "attention", "self_attention"])],
+                      used(nn.DecoderBlock(4, 2, rng=rng), STEPS, memory=STEPS, known_as=["layer_norm", "matmul", "attention", "self_attention", "linear"])],
     nn.GPT: [made(nn.GPT, vocabulary=5, context=8, channels=4, heads=2, layers=1, rng=RNG, positions="learned", dropout=0.5, dtype=np.float32),
              used(nn.GPT(vocabulary=5, context=8, channels=4, heads=2, layers=1, rng=rng), IDS)],
 }
