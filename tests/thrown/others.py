@@ -90,7 +90,7 @@ TABLE = {
     **reading(words, "shakespeare", "names", "bible_verses", "glove", "gpt2_merges", "molecules"),
     # text and graphs
     **reading(text.bpe, "gpt2"), **reading(text.sentencepiece, "llama"),
-    **of(text.bpe, call(text.split_words, "a text, 12"), call(text.BPE, [(97, 98)]), call(text.BPE.train, "low lower lowest", size=258),
+    **of(text.bpe, call(text.split_words, "a text, 12"), call(text.BPE, [(97, 98)], alphabet=bytes(range(256))), call(text.BPE.train, "low lower lowest", size=258),
          call(text.BPE([(97, 98)]).encode, "abc"), call(text.BPE([(97, 98)]).decode, np.array([256, 99]), known_as=["token"])),
     **of(text.plain, call(text.CharTokeniser, "hello"), call(text.CharTokeniser("hello").encode, "hole"),
          call(text.CharTokeniser("hello").decode, np.array([1, 0]), known_as=["token"]), call(text.ByteTokeniser().encode, "hole"),

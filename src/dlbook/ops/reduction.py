@@ -122,8 +122,8 @@ def logsumexp(x, *, axis=None, keepdims=False):
     _count(x, axis)
     largest = x.max(axis=axis, keepdims=True)
     e = np.exp(x - np.where(np.isfinite(largest), largest, x.dtype.type(0)))  # -inf - -inf is nan; 0 is as good a shift
-    total = e.sum(axis=axis, keepdims=True)
-    total = total + (total == 0)  # of nothing but -inf: the logarithm, 0, then leaves -inf, and the gradient is 0 / 1
+    # At least 1, of the largest; or 0, of nothing but -inf: with 1 instead the logarithm leaves -inf, and the gradient is 0 / 1.
+    total = np.maximum(e.sum(axis=axis, keepdims=True), x.dtype.type(1))
     y = np.log(total) + largest
     if not flag("keepdims", keepdims):
         y = y.reshape(()) if axis is None else np.squeeze(y, axis=axis)
