@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from samples import TABLE
-from thrown import SAFE, inner, modules, public
+from thrown import APART, SAFE, inner, modules, public
 from thrown.layers import LAYERS, OPTIMISERS
 
 from dlbook import Tensor, allocator, functional, nn, optim
@@ -31,7 +31,7 @@ NO_EXAMPLE = {
     + " ".join(name for name in SAFE if name.startswith("dlbook.check.") and not name.endswith((".sizes", ".describe"))),
 }
 WITHOUT = {name for names in NO_EXAMPLE.values() for name in names.split()}
-PUBLIC = {name: thing for name, thing in public() if not inner(name) and not name.startswith(("dlbook.viz", "dlbook.widgets"))}
+PUBLIC = {name: thing for name, thing in public() if not inner(name)}  # figures have no example: it would be a picture
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -46,7 +46,7 @@ def test_no_name_is_excused_that_does_not_exist():
     assert WITHOUT <= set(PUBLIC)
 
 
-@pytest.mark.parametrize("module", [m.__name__ for m in modules() if ".data" not in m.__name__ and ".text" not in m.__name__ and "dlbook.viz" != m.__name__])
+@pytest.mark.parametrize("module", [m.__name__ for m in modules() if ".data" not in m.__name__ and ".text" not in m.__name__ and m.__name__ not in APART])
 def test_examples_run(module):
     """Those of data and text, which need files and scikit-learn, run in test_data.py and test_text.py."""
     module = importlib.import_module(module)
