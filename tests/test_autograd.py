@@ -72,9 +72,10 @@ def test_nodes_come_after_all_that_use_them():
     c = a + b
     d = b * c + x
     order = list(downstream_first(d))
+    place = {id(node): position for position, node in enumerate(order)}
     assert len(order) == len(set(order)) == 6 and order[0] is d and order[-1] is x
     for position, node in enumerate(order):
-        assert all(order.index(parent) > position for parent in node.parents if parent is not None)
+        assert all(place[id(parent)] > position for parent in node.parents if parent is not None)
 
 
 def test_the_same_tensor_on_both_sides_of_a_product():

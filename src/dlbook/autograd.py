@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .settings import flag, real
+
 _recording = True
 
 
@@ -51,6 +53,8 @@ class Tensor:
     ------
     TypeError
         If `data` holds anything but real numbers.
+    ValueError
+        If it is no array, as rows of different lengths, or `requires_grad` neither True nor False.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     >>> x.shape, x.dtype
@@ -63,7 +67,7 @@ class Tensor:
     def __init__(self, data, requires_grad=False):
         self.data = floating(data)
         self.grad = None
-        self.requires_grad = requires_grad
+        self.requires_grad = flag("requires_grad", requires_grad)
         self.parents = self.pullbacks = ()
 
     shape = property(lambda self: self.data.shape, doc="Lengths of the axes.")
@@ -139,12 +143,10 @@ class Tensor:
     def _seed(self, seed):
         if seed is None:
             if self.size != 1:
-                raise ValueError(
-                    f"backward() starts from a single number and this tensor has shape {self.shape}: "
-                    "reduce it with .sum() or .mean(), or pass seed="
-                )
+                raise ValueError(f"backward() starts from a single number and this tensor has shape {self.shape}: "
+                                 "reduce it with .sum() or .mean(), or pass seed=")
             return np.ones_like(self.data)
-        seed = np.array(seed, self.dtype)
+        seed = real("backward", seed).astype(self.dtype)
         if seed.shape != self.shape:
             raise ValueError(f"backward() was given a seed of shape {seed.shape} for a tensor of shape {self.shape}")
         return seed
@@ -175,15 +177,17 @@ def op(fn):
     """
     name = fn.__name__
     takes = inspect.signature(fn)
+    several = any(p.kind is p.VAR_POSITIONAL for p in takes.parameters.values())  # as concatenate, to which people give lists
 
     @functools.wraps(fn)
     def on_tensors(*inputs, **settings):
         dtype = common_dtype(name, inputs)
-        arrays = [x.data if type(x) is Tensor else constant(name, x, dtype) for x in inputs]
+        arrays = [x.data if type(x) is Tensor else constant(name, x, dtype, several) for x in inputs]
         try:
             value, *pullbacks = fn(*arrays, **settings)
         except (ValueError, IndexError, TypeError, OverflowError) as error:
-            raise explained(error, name, takes, arrays, settings) from None
+            # One sentence, one traceback: from the caller's line to the one that refused, which may be in the reader's own operation.
+            raise explained(error, name, takes, arrays, settings).with_traceback(error.__traceback__.tb_next) from None
         out = Tensor.__new__(Tensor)
         # NumPy turns results without axes into scalars, and NumPy 1 those into float64: back to an array of our dtype.
         out.data = value if type(value) is np.ndarray else np.asarray(value, dtype)
@@ -192,8 +196,10 @@ def op(fn):
         out.parents = out.pullbacks = ()
         if _recording:
             parents = [x if type(x) is Tensor and x.requires_grad else None for x in inputs]
-            if parents.count(None) < len(parents):
-                out.requires_grad, out.parents, out.pullbacks = True, parents, pullbacks
+            for parent in parents:
+                if parent is not None:
+                    out.requires_grad, out.parents, out.pullbacks = True, parents, pullbacks
+                    break
         return out
 
     return on_tensors
@@ -252,12 +258,10 @@ def frozen(array):
 
 def floating(data):
     """`data` as an array of floats: floating arrays as they are, everything else that is real as float32."""
-    array = data.data if isinstance(data, Tensor) else np.asarray(data)  # and no np.matrix, whose * is another
-    if array.dtype.kind == "f" and isinstance(data, (np.ndarray, np.floating, Tensor)):
-        return array
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"a Tensor holds real numbers, and was given {type(data).__name__} with dtype {array.dtype}")
-    return array.astype(np.float32)
+    if isinstance(data, Tensor):
+        return data.data
+    array = real("a Tensor", data)
+    return array if array.dtype.kind == "f" and isinstance(data, (np.ndarray, np.floating)) else array.astype(np.float32)
 
 
 def common_dtype(name, inputs):
@@ -274,17 +278,11 @@ def common_dtype(name, inputs):
     return dtype
 
 
-def constant(name, x, dtype):
+def constant(name, x, dtype, several):
     """`x` as an array of `dtype`."""
-    if isinstance(x, (list, tuple)) and any(type(part) is Tensor for part in x):
-        raise TypeError(f"{name} takes its inputs one by one, {name}(a, b), and was given a {type(x).__name__} of Tensors")
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{name} was given a {type(x).__name__} that is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} works on arrays of real numbers and Tensors, and was given {type(x).__name__}: {x!r:.60}")
-    return array.astype(dtype, copy=False)
+    if isinstance(x, (list, tuple)) and any(isinstance(part, (Tensor, np.ndarray) if several else Tensor) for part in x):
+        raise TypeError(f"{name} takes its inputs one by one, {name}(a, b), and was given a {type(x).__name__} of them: {name}(*inputs)")
+    return real(name, x).astype(dtype, copy=False)
 
 
 def explained(error, name, signature, arrays, settings):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .autograd import Tensor
+from .settings import function, generator, number, real
 
 
 def gradcheck(f, *inputs, rng, step=1e-5):
@@ -31,12 +32,19 @@ def gradcheck(f, *inputs, rng, step=1e-5):
     ------
     TypeError
         If an input is not float64, or `f` returns no Tensor.
+    ValueError
+        If the step is no number from 0 up.
 
     >>> from dlbook.ops import tanh
     >>> gradcheck(tanh, np.array([0.3, -1.2]), rng=np.random.default_rng(0)) < 1e-8
     True
     """
-    inputs = [np.asarray(x) for x in inputs]
+    function("f", f)
+    generator(rng)
+    step = number("step", step, 0)
+    if not step:
+        raise ValueError("step must be above 0, and is 0")
+    inputs = [real("gradcheck", x) for x in inputs]
     for position, x in enumerate(inputs):
         if x.dtype != np.float64:
             raise TypeError(f"gradcheck needs float64 and input {position} is {x.dtype}: convert it with .astype(float)")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .settings import generator
+from .settings import flag, generator, real, text, whole
 
 
 def adjacency(edges, n, *, weights=None):
@@ -22,12 +22,16 @@ def adjacency(edges, n, *, weights=None):
     >>> adjacency([(0, 1), (1, 2)], 3).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    edges = np.asarray(edges, np.int64).reshape(-1, 2)
+    whole("n", n, 0)
+    edges = real("edges", edges)
+    if edges.size and (edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu"):
+        raise ValueError(f"edges have shape {edges.shape} and dtype {edges.dtype}; expected pairs of whole numbers, (E, 2)")
+    edges = edges.astype(np.int64).reshape(-1, 2)
     if edges.size and not (0 <= edges.min() and edges.max() < n):
         raise ValueError(f"edges join nodes {edges.min()} to {edges.max()}; expected nodes from 0 to {n - 1}")
     if (edges[:, 0] == edges[:, 1]).any():
         raise ValueError(f"edge {(edges[:, 0] == edges[:, 1]).argmax()} joins a node to itself; expected two different nodes")
-    weights = np.ones(len(edges), np.float32) if weights is None else np.asarray(weights, np.float32)
+    weights = np.ones(len(edges), np.float32) if weights is None else real("weights", weights).astype(np.float32)
     if weights.shape != (len(edges),):
         raise ValueError(f"weights have shape {weights.shape}; expected one for each edge: ({len(edges)},)")
     a = np.zeros((n, n), np.float32)
@@ -46,7 +50,7 @@ def normalised_adjacency(a, *, self_loops=True):
     [[0.5, 0.5], [0.5, 0.5]]
     """
     a = _checked(a)
-    if self_loops:
+    if flag("self_loops", self_loops):
         a = a + np.eye(len(a), dtype=a.dtype)
     degree = a.sum(axis=1)
     scale = np.sqrt(degree[:, None] * degree)
@@ -63,24 +67,26 @@ def block_diagonal(matrices):
     >>> a.shape, graph.tolist()
     ((3, 3), [0, 0, 1])
     """
+    if not isinstance(matrices, (list, tuple)) and np.ndim(matrices) != 3:
+        raise TypeError(f"matrices must be a list of adjacency matrices, and are {matrices!r:.60}")
     matrices = [_checked(a) for a in matrices]
     if not matrices:
         raise ValueError("there is no graph to join; expected at least one adjacency matrix")
     ends = np.cumsum([len(a) for a in matrices]).tolist()
-    whole = np.zeros((ends[-1], ends[-1]), np.result_type(*matrices))
+    joined = np.zeros((ends[-1], ends[-1]), np.result_type(*matrices))
     for a, end in zip(matrices, ends):
-        whole[end - len(a):end, end - len(a):end] = a
-    return whole, np.repeat(np.arange(len(matrices)), [len(a) for a in matrices])
+        joined[end - len(a):end, end - len(a):end] = a
+    return joined, np.repeat(np.arange(len(matrices)), [len(a) for a in matrices])
 
 
 def _checked(a):
-    a = np.asarray(a)
+    a = real("an adjacency matrix", a)
     if a.dtype.kind != "f":
         a = a.astype(np.float32)
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(f"the adjacency matrix has shape {a.shape}; expected a square")
     if not np.array_equal(a, a.T) or (a < 0).any():
-        raise ValueError("the adjacency matrix is not symmetric or has negative or undefined weights; expected that of an "
+        raise ValueError(f"the adjacency matrix {a.shape} is not symmetric or has negative or undefined weights; expected that of an "
                          "undirected graph")
     return a
 
@@ -99,14 +105,14 @@ def stochastic_block_model(sizes, probabilities, *, rng):
     ([0, 0, 0, 1, 1], 4)
     """
     generator(rng)
-    sizes, probabilities = np.asarray(sizes), np.asarray(probabilities, np.float64)
+    sizes, probabilities = real("sizes", sizes), real("probabilities", probabilities).astype(np.float64)
     if sizes.ndim != 1 or not len(sizes) or sizes.dtype.kind not in "iu" or (sizes < 1).any():
         raise ValueError(f"sizes are {sizes.tolist()}; expected whole numbers of at least 1, one for each community")
     if probabilities.shape != (len(sizes), len(sizes)) or not np.array_equal(probabilities, probabilities.T):
         raise ValueError(f"probabilities have shape {probabilities.shape}; expected a symmetric table of shape "
-                         f"({len(sizes)}, {len(sizes)})")
+                         f"({len(sizes)}, {len(sizes)}), as there are {len(sizes)} sizes")
     if not ((0 <= probabilities) & (probabilities <= 1)).all():
-        raise ValueError("a probability is below 0 or above 1")
+        raise ValueError(f"a probability is below 0 or above 1: probabilities reach from {probabilities.min()} to {probabilities.max()}")
     y = np.repeat(np.arange(len(sizes)), sizes)
     joined = np.triu(rng.random((len(y), len(y))) < probabilities[y][:, y], k=1).astype(np.float32)
     return joined + joined.T, y
@@ -173,6 +179,7 @@ def from_smiles(smiles: str) -> Molecule:
     >>> molecule.atoms, molecule.hydrogens.tolist(), molecule.bonds.tolist(), molecule.orders.tolist()
     (['C', 'C', 'O', 'O'], [3, 0, 0, 1], [[0, 1], [1, 2], [1, 3]], [1, 2, 1])
     """
+    text("smiles", smiles)
     atoms, given, charges, bonds, orders, rings, branches = [], [], [], [], [], {}, []
     last, order, place = None, None, 0  # the atom to bond to, the order announced for the next bond
 

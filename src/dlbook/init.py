@@ -1,20 +1,15 @@
 """Initial weights, drawn so that signals neither die nor explode on their way through the layers.
 
 A weight of shape (in, out), or (O, C, KH, KW) for a convolution, has a *fan-in*, the number of products that one output
-adds up, and a *fan-out*. Derived in the chapter *initialisation*. All functions take the random generator by name.
+adds up, and a *fan-out*. Derived in the chapter *initialisation*. All functions take the random generator by name, and raise ValueError for a shape or a size that is none,
+TypeError for what is no generator or no dtype of floating-point numbers.
 """
 
 import math
 
 import numpy as np
 
-
-def _check(rng, dtype):
-    """Raise TypeError unless `rng` is a NumPy generator and `dtype` a floating one: integers would cut weights down to 0."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is {rng!r}; expected a NumPy generator, such as np.random.default_rng(0)")
-    if np.dtype(dtype).kind != "f":
-        raise TypeError(f"weights are floating-point numbers, and the dtype given is {np.dtype(dtype)}")
+from .settings import floats, generator, lengths, number
 
 
 def fans(shape):
@@ -28,10 +23,14 @@ def fans(shape):
     >>> fans((784, 128)), fans((16, 3, 5, 5))
     ((784, 128), (75, 400))
     """
-    if len(shape) < 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
-        raise ValueError(f"a weight has shape (in, out) or (O, C, K, ...) of positive whole numbers, and this one has {tuple(shape)}")
+    try:
+        shape = lengths("shape", shape)
+        if len(shape) < 2:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"a weight has shape (in, out) or (O, C, K, ...) of positive whole numbers, and this one has {shape!r:.60}") from None
     if len(shape) == 2:
-        return tuple(shape)
+        return shape
     receptive = math.prod(shape[2:])
     return shape[1] * receptive, shape[0] * receptive
 
@@ -42,8 +41,8 @@ def normal(shape, *, std, rng, dtype=np.float32):
     >>> normal((2, 3), std=0.01, rng=np.random.default_rng(0)).shape
     (2, 3)
     """
-    _check(rng, dtype)
-    return rng.normal(0.0, std, size=shape).astype(dtype)
+    dtype, std, shape = floats("dtype", dtype), number("std", std, 0), lengths("shape", shape, 0)
+    return generator(rng).normal(0.0, std, size=shape).astype(dtype)
 
 
 def uniform(shape, *, bound, rng, dtype=np.float32):
@@ -52,8 +51,8 @@ def uniform(shape, *, bound, rng, dtype=np.float32):
     >>> bool(abs(uniform((2, 3), bound=0.5, rng=np.random.default_rng(0))).max() <= 0.5)
     True
     """
-    _check(rng, dtype)
-    return rng.uniform(-bound, bound, size=shape).astype(dtype)
+    dtype, bound, shape = floats("dtype", dtype), number("bound", bound, 0), lengths("shape", shape, 0)
+    return generator(rng).uniform(-bound, bound, size=shape).astype(dtype)
 
 
 def xavier_normal(shape, *, rng, dtype=np.float32):
@@ -100,8 +99,8 @@ def orthogonal(shape, *, rng, gain=1.0, dtype=np.float32):
     True
     """
     fans(shape)
-    _check(rng, dtype)
+    dtype, gain = floats("dtype", dtype), number("gain", gain, 0)
     rows, columns = shape[0], math.prod(shape[1:])
-    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q, r = np.linalg.qr(generator(rng).normal(size=(max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))  # QR leaves the signs to the library; this makes the draw uniform and the same everywhere
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)

@@ -156,7 +156,7 @@ def range_test(low, high, *, steps):
     """
     whole("steps", steps)
     if not 0 < number("low", low, 0) < number("high", high, 0):
-        raise ValueError(f"a range test runs from a small to a large rate, both positive, and was given {low} to {high}")
+        raise ValueError(f"a range test runs from a small to a large rate, both positive, and low to high is {low} to {high}")
     return lambda step: low * (high / low) ** (step / steps)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from dlbook import ops
 from dlbook.ops import exp, log, maximum
 
-from .making import Entry, binary, need, normal, positive, reductions, sample, unary
+from .making import Entry, binary, need, normal, plain, positive, reductions, sample, unary
 
 MASK = [[True, False, True], [False, True, True]]
 
@@ -18,7 +18,7 @@ def power_formula(x, exponent):
 
 
 def clip_formula(x, low=-math.inf, high=math.inf):
-    need(float(low) <= float(high))
+    need(plain(low) <= plain(high))
     return np.minimum(np.maximum(x, float(low)), float(high))
 
 
@@ -45,7 +45,7 @@ def concatenate_formula(*xs, axis=0):
 
 def pad_formula(x, widths, value=0.0):
     need(len(widths) == x.ndim, np.min(list(widths), initial=0) >= 0)
-    y = np.full([before + length + after for (before, after), length in zip(widths, x.shape)], float(value))
+    y = np.full([before + length + after for (before, after), length in zip(widths, x.shape)], plain(value))
     y[tuple(slice(before, before + length) for (before, _), length in zip(widths, x.shape))] = x
     return y
 

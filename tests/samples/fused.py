@@ -7,7 +7,7 @@ import numpy as np
 from dlbook import functional
 from dlbook.ops import einsum, exp, log, maximum, mean, mul, reshape, sigmoid, sqrt, take, tanh, where
 
-from .making import Entry, Replayed, along_classes, by_hand, need, normal, number, sample, unary, whole, yes
+from .making import Entry, Replayed, along_classes, by_hand, need, normal, number, plain, sample, unary, whole, yes
 
 
 def linear_formula(x, w, b):
@@ -116,10 +116,10 @@ TABLE = {
         linear_formula, lambda x, w, b: x @ w + b),
     functional.leaky_relu: Entry(
         unary() + [sample((3, 4), slope=0.25), sample((3, 4), slope=0)],
-        lambda x, slope=0.01: np.where(x < 0, slope * x, x), lambda x, slope=0.01: maximum(x, 0) - slope * maximum(-x, 0)),
+        lambda x, slope=0.01: np.where(x < 0, plain(slope) * x, x), lambda x, slope=0.01: maximum(x, 0) - slope * maximum(-x, 0)),
     functional.elu: Entry(
         unary() + [sample((3, 4), alpha=0.5)],
-        lambda x, alpha=1.0: np.where(x < 0, alpha * (np.exp(np.minimum(x, 0)) - 1), x),
+        lambda x, alpha=1.0: np.where(x < 0, plain(alpha) * (np.exp(np.minimum(x, 0)) - 1), x),
         lambda x, alpha=1.0: where(x, alpha * (exp(x) - 1), condition=x.data > 0)),
     functional.softplus: Entry(unary(), lambda x: np.log(1 + np.exp(x)), lambda x: log(1 + exp(x))),
     functional.silu: Entry(unary(), lambda x: x / (1 + np.exp(-x)), lambda x: x * sigmoid(x)),

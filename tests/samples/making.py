@@ -113,6 +113,12 @@ def number(value, low, high=math.inf):
     return float(value)
 
 
+def plain(value):
+    """`value`, which must be any number, as a float."""
+    need(isinstance(value, (int, float, np.integer, np.floating)), not isinstance(value, bool))
+    return float(value)
+
+
 def yes(value):
     """`value`, which must be a bool."""
     need(isinstance(value, (bool, np.bool_)))

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..settings import text
 from .properties import (Failed, choice, describe, digits, expect, same_dtype, same_gradient, same_shape, same_values,
                          unlike, unpack, watch)
 
@@ -180,16 +181,16 @@ def sizes(rng, n, low=2, high=9):
 
 def find(name):
     """Return the exercise `name`; raises UnknownExercise with the nearest names."""
-    if name in EXERCISES:
+    if text("name", name) in EXERCISES:
         return EXERCISES[name]
-    near = difflib.get_close_matches(str(name), EXERCISES, n=3) or sorted(EXERCISES)[:3]
+    near = difflib.get_close_matches(name, EXERCISES, n=3) or sorted(EXERCISES)[:3]
     raise UnknownExercise(f"There is no exercise {name!r}.{' Did you mean ' + ' or '.join(near) + '?' if near else ''}")
 
 
 def hint(name, number=1):
     """Print one hint of an exercise: the first says where to look, the last shows the line to write."""
     hints = find(name).hints
-    if number not in range(1, len(hints) + 1):
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number not in range(1, len(hints) + 1):
         raise UnknownExercise(f'{name} has {len(hints)} hints, 1 to {len(hints)}; there is no hint {number!r}.')
     print(f"Hint {number} of {len(hints)}: {hints[number - 1]}")
 

@@ -6,6 +6,7 @@ like. Images are float32 in [0, 1], one per row; labels are int64. Where the fil
 licences, is written in data/README.md. A few larger sets are downloaded, but only when you call `fetch`.
 """
 
+from ..settings import text
 from .decisions import GRID_WORLDS, grid_world, ten_armed_testbed
 from .examples import Dataset, check_pairs, split
 from .images import CLASSES, emoji, fashion_mnist_small, mnist, mnist_small, quick_draw, read_idx
@@ -36,6 +37,6 @@ def load(name: str, /, **settings):
 
     >>> x, y = load("logic_gate", name="and")
     """
-    if name not in SETS:
+    if text("name", name) not in SETS:
         raise ValueError(f"no data set is called {name!r}; the names are {', '.join(SETS)}")
     return SETS[name](**settings)

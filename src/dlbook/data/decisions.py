@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..settings import generator
+from ..settings import generator, text
 from .examples import check_count
 
 GRID_WORLDS = {  # S start, G goal, . free, H hole, C cliff
@@ -41,7 +41,7 @@ def grid_world(name: str) -> np.ndarray:
     >>> grid_world("cliff").shape, "".join(grid_world("lake")[1])
     ((4, 12), '.H.H')
     """
-    if name not in GRID_WORLDS:
+    if text("name", name) not in GRID_WORLDS:
         raise ValueError(f"no grid world is called {name!r}; the names are {', '.join(GRID_WORLDS)}")
     return np.array([list(row) for row in GRID_WORLDS[name]])
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..settings import generator
+from ..settings import generator, number, plain
+
 
 class Dataset(NamedTuple):
     """Examples to learn from and examples to be judged by: x (N, ...), y (N,); unpacks into four arrays.
@@ -35,9 +36,12 @@ def split(x: np.ndarray, y: np.ndarray, *, test_fraction: float, rng: np.random.
     """
     x, y = check_pairs(x, y)
     generator(rng)
-    tested = round(len(x) * test_fraction) if 0 < test_fraction < 1 else 0
+    try:
+        tested = round(len(x) * number("test_fraction", test_fraction, 0, 1))
+    except ValueError:
+        tested = 0
     if not 0 < tested < len(x):
-        raise ValueError(f"a test_fraction of {test_fraction} divides {len(x)} examples so that one set is empty; "
+        raise ValueError(f"a test_fraction of {test_fraction!r:.60} divides {len(x)} examples so that one set is empty; "
                          "expected a fraction between 0 and 1 that leaves an example for each")
     order = rng.permutation(len(x))
     test, train = order[:tested], order[tested:]
@@ -46,7 +50,10 @@ def split(x: np.ndarray, y: np.ndarray, *, test_fraction: float, rng: np.random.
 
 def check_pairs(x, y):
     """Return x and y as arrays; raise ValueError unless they hold the same number of examples, at least one."""
-    x, y = np.asarray(x), np.asarray(y)
+    try:
+        x, y = np.asarray(x), np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"x and y must be arrays of examples, and one is {type(x).__name__}, the other {type(y).__name__}: {error}") from None
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ValueError(f"x has shape {x.shape} and y has shape {y.shape}; "
                          "expected the same number of rows in both, at least one")
@@ -62,7 +69,7 @@ def check_count(name, value, least=1):
 def check_range(name, value, least, most=float("inf")):
     """Raise ValueError unless value is a number from `least` to `most`, and finite."""
     try:
-        good = least <= value <= most and abs(value) < float("inf")
+        good = least <= plain(name, value) <= most and abs(value) < float("inf")
     except TypeError:
         good = False
     if not good:

@@ -143,6 +143,8 @@ def read_idx(raw: bytes) -> np.ndarray:
     >>> read_idx(bytes([0, 0, 8, 1,  0, 0, 0, 3,  5, 0, 4])).tolist()
     [5, 0, 4]
     """
+    if not isinstance(raw, bytes):
+        raise TypeError(f"an IDX file is raw bytes, and this is {raw!r:.60}")
     if len(raw) < 4 or raw[:3] != b"\0\0\x08" or raw[3] == 0:
         raise ValueError(f"not an IDX file of unsigned bytes: it begins with {raw[:4].hex(' ') or 'nothing'}, "
                          "expected 00 00 08 and the number of dimensions")

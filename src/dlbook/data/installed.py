@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..settings import text
+
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Return 1,797 handwritten digits of 8 × 8 pixels: x (1797, 64) float32 in [0, 1], y (1797,) in 0..9.
@@ -61,7 +63,7 @@ def photograph(name: str) -> np.ndarray:
     >>> photograph("china").shape
     (3, 427, 640)
     """
-    if name not in ("china", "flower"):
+    if text("name", name) not in ("china", "flower"):
         raise ValueError(f"no photograph is called {name!r}; the names are china, flower")
     datasets = _sklearn()
     try:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..settings import generator
+from ..settings import generator, text
 from .examples import check_count, check_range
 
 
@@ -38,8 +38,10 @@ def two_spirals(n: int, *, turns: float = 3, noise: float, rng: np.random.Genera
     """
     generator(rng)
     _check_even(n)
-    if not (0 < turns < math.inf and 0 <= noise < math.inf):
-        raise ValueError(f"turns is {turns} and noise is {noise}; expected more than 0 turns and a noise of at least 0")
+    check_range("noise", noise, 0)
+    check_range("turns", turns, 0)
+    if not turns:
+        raise ValueError("turns is 0; expected more than 0")
     x, y = _spirals(rng.random(n), turns)
     return x + rng.normal(0, noise, x.shape).astype(np.float32), y
 
@@ -113,6 +115,6 @@ def logic_gate(name: str) -> tuple[np.ndarray, np.ndarray]:
     >>> logic_gate("xor")[1].tolist()
     [0, 1, 1, 0]
     """
-    if name not in GATES:
+    if text("name", name) not in GATES:
         raise ValueError(f"no logic gate is called {name!r}; the names are {', '.join(GATES)}")
     return np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array(GATES[name], np.int64)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..settings import text
 from .examples import Dataset, check_count
 from .images import IDX_FILES, from_idx, labelled
 
@@ -83,7 +84,7 @@ def fetch(name: str) -> list[Path]:
 
 
 def _files(name):
-    if name not in REMOTE:
+    if text("name", name) not in REMOTE:
         raise ValueError(f"no data set for download is called {name!r}; the names are {', '.join(REMOTE)}")
     return REMOTE[name]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..settings import text
+
 
 def folder() -> Path:
     """Return the folder of the real data: $DLBOOK_DATA where that is set, else data/ beside src/ in the book's folder.
@@ -53,9 +55,9 @@ def read(file: str) -> bytes:
     b'First Citizen:'
     """
     place = folder()
-    recorded = _checksums(place).get(file)
+    recorded = _checksums(place).get(text("file", file))
     if recorded is None:
-        raise ValueError(f"{file} is not listed in {place / 'checksums.json'}; {_cure('checksums.json')}")
+        raise ValueError(f"the file {file} is not listed in {place / 'checksums.json'}; {_cure('checksums.json')}")
     try:
         raw = (place / file).read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..autograd import op
+from ..settings import plain
 
 
 @op
@@ -17,7 +18,7 @@ def leaky_relu(x, *, slope=0.01):
     >>> leaky_relu([-2.0, 3.0], slope=0.5)
     Tensor([-1.,  3.])
     """
-    factor = np.where(x > 0, x.dtype.type(1), x.dtype.type(float(slope)))
+    factor = np.where(x > 0, x.dtype.type(1), x.dtype.type(plain("slope", slope)))
     return x * factor, lambda g: g * factor
 
 
@@ -28,7 +29,7 @@ def elu(x, *, alpha=1.0):
     >>> elu([0.0, 3.0])
     Tensor([0., 3.])
     """
-    alpha = x.dtype.type(float(alpha))
+    alpha = x.dtype.type(plain("alpha", alpha))
     negative = alpha * np.expm1(np.minimum(x, x.dtype.type(0)))  # the minimum keeps exp from overflowing where x is large
     return np.where(x > 0, x, negative), lambda g: np.where(x > 0, g, g * (negative + alpha))
 
@@ -40,7 +41,8 @@ def softplus(x):
     >>> softplus([-1000.0, 1000.0])
     Tensor([   0., 1000.])
     """
-    return np.logaddexp(x, x.dtype.type(0)), lambda g: g * _sigmoid(x)
+    # log(1 + exp(-|x|)) cannot overflow; np.logaddexp would do too, slower, and warns of nan.
+    return np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.abs(x))), lambda g: g * _sigmoid(x)
 
 
 @op
@@ -65,10 +67,12 @@ def gelu(x):
     Tensor([  0., 100.])
     """
     c, k = math.sqrt(2 / math.pi), 0.044715
-    square = x * x
-    t = np.tanh(c * x * (1 + k * square))
-    half = 0.5 * (1 + t)
-    return x * half, lambda g: g * (half + 0.5 * c * x * (1 - t * t) * (1 + 3 * k * square))
+    z = np.clip(x, x.dtype.type(-8), x.dtype.type(8))  # from there on tanh is ±1 to the last digit, and x³ may overflow
+    square = z * z
+    phi = np.tanh(z * (c + c * k * square))
+    phi += 1
+    phi *= 0.5  # Φ(x), and φ (1 - φ) is a quarter of 1 - tanh²
+    return x * phi, lambda g: g * (phi + z * (phi - phi * phi) * (2 * c + 6 * c * k * square))
 
 
 def _sigmoid(x):

@@ -66,12 +66,12 @@ def cross_entropy(logits, *, labels):
     shifted = z - z[rows, z.argmax(axis=1), None]  # (B, K)
     e = np.exp(shifted)
     total = e @ np.ones(z.shape[1], z.dtype)  # (B,)
-    loss = (np.log(total) - shifted[rows, labels]).sum() / len(z)
+    loss = _sum(np.log(total) - shifted[rows, labels]) / len(z)
 
     def pull(g):
         d = e / total[:, None]  # p
         d[rows, labels] -= 1  # p - y
-        d *= g / len(z)
+        d *= float(g) / len(z)  # a number: float16 cannot hold a length of 100,000
         return d.reshape(logits.shape)
 
     return loss, pull
@@ -98,8 +98,8 @@ def binary_cross_entropy(logits, *, targets):
     if not (t.min() >= 0 and t.max() <= 1):  # said like this, nan is refused too
         raise ValueError(f"targets must lie between 0 and 1, and reach from {t.min()} to {t.max()}")
     # log(1 + exp(-|z|)) never overflows; max(z, 0) - t z is what is left of the logarithms.
-    loss = (np.maximum(logits, 0) - t * logits + np.log1p(np.exp(-np.abs(logits)))).sum() / t.size
-    return loss, lambda g: (0.5 * np.tanh(0.5 * logits) + 0.5 - t) * (g / logits.size)
+    terms = np.maximum(logits, 0) - t * logits + np.log1p(np.exp(-np.abs(logits)))
+    return _sum(terms) / t.size, lambda g: (0.5 * np.tanh(0.5 * logits) + 0.5 - t) * (float(g) / t.size)
 
 
 @op
@@ -115,7 +115,17 @@ def mse(prediction, *, targets):
     Tensor(2.)
     """
     error = prediction - like(prediction, targets)
-    return (error * error).mean(), lambda g: error * (2 * g / error.size)
+    wide = _wide(error)
+    return (wide * wide).mean(), lambda g: error * (2 * float(g) / error.size)
+
+
+def _wide(terms):
+    """float16 as float32: it ends at 65,504, which squares, sums and lengths pass though their mean does not."""
+    return terms.astype(np.float32) if terms.dtype == np.float16 else terms
+
+
+def _sum(terms):
+    return _wide(terms).sum()
 
 
 def class_indices(labels, shape):

@@ -6,6 +6,7 @@ from .. import init as initialisers
 from ..autograd import Tensor
 from ..functional import linear
 from ..ops import matmul, relu
+from ..settings import flag, floats, function, lengths, whole
 from .module import Module
 
 
@@ -30,8 +31,9 @@ class Linear(Module):
     """
 
     def __init__(self, in_features, out_features, *, rng, init=initialisers.he_normal, bias=True, dtype=np.float32):
-        self.w = Tensor(init((in_features, out_features), rng=rng, dtype=dtype), requires_grad=True)
-        self.b = Tensor(np.zeros(out_features, dtype), requires_grad=True) if bias else None
+        shape = whole("in_features", in_features), whole("out_features", out_features)
+        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
+        self.b = Tensor(np.zeros(shape[1], dtype), requires_grad=True) if flag("bias", bias) else None
 
     def forward(self, x):
         """`x @ w + b`."""
@@ -93,7 +95,7 @@ class MLP(Sequential):
     """
 
     def __init__(self, sizes, *, rng, activation=relu, init=initialisers.he_normal, dtype=np.float32):
-        if np.ndim(sizes) != 1 or len(sizes) < 2:
+        if len(lengths("the sizes of an MLP, from input and output,", sizes)) < 2:
             raise ValueError(f"an MLP needs a list of at least the sizes of its input and output, and was given {sizes!r}")
         layers = []
         for n_in, n_out in zip(sizes, sizes[1:]):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..autograd import Tensor, floating
 from ..functional import batch_moments, batch_norm, dropout, group_norm, layer_norm, rms_norm
-from ..settings import generator, number, whole
+from ..settings import floats, generator, number, whole
 from .module import Module
 
 
@@ -51,7 +51,7 @@ class GroupNorm(Module):
         if whole("channels", channels) % whole("groups", groups):
             raise ValueError(f"{channels} channels cannot be divided into {groups} groups of equal size")
         self.gain, self.bias = _gain(channels, dtype), _bias(channels, dtype)
-        self.groups, self.eps = groups, number("eps", eps, 0)
+        self.groups, self.eps = int(groups), number("eps", eps, 0)
 
     def forward(self, x):
         """Each group of channels of each image normalised."""
@@ -111,7 +111,7 @@ class Dropout(Module):
 
 
 def _gain(n, dtype):
-    return Tensor(np.ones(whole("features or channels", n), dtype), requires_grad=True)
+    return Tensor(np.ones(whole("features or channels", n), floats("dtype", dtype)), requires_grad=True)
 
 
 def _bias(n, dtype):

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import init as initialisers
 from .. import recurrent
-from ..autograd import Tensor
+from ..autograd import Tensor, floating
 from ..functional import embedding
 from ..settings import whole
 from .module import Module
@@ -32,8 +32,9 @@ class _Recurrent(Module):
     gates = 1
 
     def __init__(self, in_features, hidden, *, rng, dtype=np.float32):
-        width = self.gates * whole("hidden", hidden)
-        self.wx = Tensor(initialisers.xavier_uniform((in_features, width), rng=rng, dtype=dtype), requires_grad=True)
+        hidden = whole("hidden", hidden)
+        width = self.gates * hidden
+        self.wx = Tensor(initialisers.xavier_uniform((whole("in_features", in_features), width), rng=rng, dtype=dtype), requires_grad=True)
         blocks = [initialisers.orthogonal((hidden, hidden), rng=rng, dtype=dtype) for _ in range(self.gates)]
         self.wh = Tensor(np.concatenate(blocks, axis=1), requires_grad=True)
         self.b = Tensor(np.zeros(width, dtype), requires_grad=True)
@@ -41,7 +42,7 @@ class _Recurrent(Module):
 
     def zeros(self, x):
         """The state to start from where none is given."""
-        return Tensor(np.zeros((len(x), self.hidden), self.b.dtype))
+        return Tensor(np.zeros((*floating(x).shape[:1], self.hidden), self.b.dtype))
 
 
 class RNN(_Recurrent):

@@ -10,7 +10,7 @@ from ..attention import attention, rotary, self_attention, sinusoids
 from ..autograd import Tensor
 from ..functional import gelu
 from ..ops import concatenate
-from ..settings import whole
+from ..settings import flag, number, real, text, whole
 from .layers import Linear, Sequential
 from .module import Module
 from .normalisation import Dropout, LayerNorm
@@ -36,11 +36,11 @@ class MultiHeadAttention(Module):
     def __init__(self, channels, heads, *, rng, causal=False, rope=False, init=initialisers.xavier_uniform, dtype=np.float32):
         if whole("channels", channels) % whole("heads", heads):
             raise ValueError(f"{channels} channels cannot be divided among {heads} heads")
-        if rope and channels // heads % 2:
+        if flag("rope", rope) and channels // heads % 2:
             raise ValueError(f"rotary positions turn pairs of channels, and a head has {channels // heads}: make it even")
         self.qkv = Linear(channels, 3 * channels, rng=rng, init=init, dtype=dtype)
         self.out = Linear(channels, channels, rng=rng, init=init, dtype=dtype)
-        self.channels, self.heads, self.causal, self.rope = channels, heads, causal, rope
+        self.channels, self.heads, self.causal, self.rope = int(channels), int(heads), flag("causal", causal), flag("rope", rope)
 
     def forward(self, x, *, memory=None, mask=None, cache=None):
         """`x` attending to itself, or to `memory` (B, S, C) where that is given.
@@ -99,7 +99,7 @@ class EncoderBlock(Module):
         self, channels, heads, *, rng, causal=False, rope=False, pre_norm=True, hidden=None, activation=gelu, dropout=0.0,
         init=initialisers.xavier_uniform, dtype=np.float32,
     ):
-        hidden = 4 * channels if hidden is None else hidden
+        hidden = 4 * whole("channels", channels) if hidden is None else whole("hidden", hidden)
         self.norm1 = LayerNorm(channels, dtype=dtype)
         self.attention = MultiHeadAttention(channels, heads, causal=causal, rope=rope, rng=rng, init=init, dtype=dtype)
         self.norm2 = LayerNorm(channels, dtype=dtype)
@@ -107,8 +107,8 @@ class EncoderBlock(Module):
             Linear(channels, hidden, rng=rng, init=init, dtype=dtype), activation,
             Linear(hidden, channels, rng=rng, init=init, dtype=dtype),
         )
-        self.dropout = Dropout(dropout, rng=rng)
-        self.pre_norm = pre_norm
+        self.dropout = Dropout(number("dropout", dropout, 0, 1), rng=rng)
+        self.pre_norm = flag("pre_norm", pre_norm)
 
     def forward(self, x, *, mask=None, cache=None):
         """(B, T, C) to (B, T, C)."""
@@ -135,7 +135,15 @@ class DecoderBlock(EncoderBlock):
         self.cross = MultiHeadAttention(channels, heads, rng=rng, init=init, dtype=dtype)
 
     def forward(self, x, *, memory, memory_mask=None, cache=None):
-        """(B, T, C) and the encoder's (B, S, C) to (B, T, C)."""
+        """(B, T, C) and the encoder's (B, S, C) to (B, T, C).
+
+        Raises
+        ------
+        TypeError
+            If there is no memory: the block would attend to itself twice, and nobody would notice.
+        """
+        if memory is None:
+            raise TypeError("a DecoderBlock needs the memory (B, S, C) that an encoder gave, and was given None")
         x = self._add(x, self.norm1, lambda h: self.attention(h, cache=cache))
         x = self._add(x, self.norm3, lambda h: self.cross(h, memory=memory, mask=memory_mask))
         return self._add(x, self.norm2, self.feed_forward)
@@ -158,9 +166,10 @@ class GPT(Module):
     """
 
     def __init__(self, *, vocabulary, context, channels, heads, layers, rng, positions="learned", dropout=0.0, dtype=np.float32):
-        if positions not in ("learned", "sinusoidal", "rotary"):
+        if text("positions", positions) not in ("learned", "sinusoidal", "rotary"):
             raise ValueError(f'positions must be "learned", "sinusoidal" or "rotary", and is {positions!r}')
         self.context = whole("context", context)
+        whole("channels", channels)
         self.words = Embedding(vocabulary, channels, rng=rng, dtype=dtype)
         self.places = None
         if positions == "learned":
@@ -184,7 +193,7 @@ class GPT(Module):
         ValueError
             If ids are not (B, T), are out of range or more than the context, or caches are not one for each layer.
         """
-        ids = np.asarray(ids)
+        ids = real("ids", ids)
         if ids.ndim != 2 or not ids.shape[1]:
             raise ValueError(f"a GPT reads ids (B, T) with T > 0, and was given {ids.shape}")
         if caches is not None and len(caches) != len(self.blocks):

@@ -9,7 +9,7 @@ from ..autograd import Tensor
 from ..conv import conv2d, conv_transpose2d
 from ..ops import relu
 from ..pool import avg_pool2d, max_pool2d, upsample2d
-from ..settings import pair
+from ..settings import floats, function, pair, whole
 from .module import Module
 from .normalisation import BatchNorm
 
@@ -38,8 +38,9 @@ class Conv2d(Module):
             if any(r % 2 for r in reach) or stride != (1, 1):
                 raise ValueError(f'padding="same" needs stride 1 and kernels of odd reach, and was given {kernel} with stride {stride}')
             padding = tuple(r // 2 for r in reach)
-        self.w = Tensor(init((out_channels, in_channels, *kernel), rng=rng, dtype=dtype), requires_grad=True)
-        self.b = Tensor(np.zeros(out_channels, dtype), requires_grad=True)
+        shape = whole("out_channels", out_channels), whole("in_channels", in_channels), *kernel
+        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
+        self.b = Tensor(np.zeros(shape[0], dtype), requires_grad=True)
         self.stride, self.padding, self.dilation = stride, pair("padding", padding, 0), dilation
 
     def forward(self, x):
@@ -59,8 +60,9 @@ class ConvTranspose2d(Module):
         init=initialisers.he_normal, dtype=np.float32,
     ):
         kernel = pair("kernel", kernel)
-        self.w = Tensor(init((in_channels, out_channels, *kernel), rng=rng, dtype=dtype), requires_grad=True)
-        self.b = Tensor(np.zeros(out_channels, dtype), requires_grad=True)
+        shape = whole("in_channels", in_channels), whole("out_channels", out_channels), *kernel
+        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
+        self.b = Tensor(np.zeros(shape[1], dtype), requires_grad=True)
         self.settings = {
             "stride": pair("stride", stride), "padding": pair("padding", padding, 0),
             "output_padding": pair("output_padding", output_padding, 0), "dilation": pair("dilation", dilation),
@@ -143,7 +145,7 @@ class ResidualBlock(Module):
 
     def __init__(self, in_channels, out_channels, *, rng, stride=1, norm=BatchNorm, dtype=np.float32):
         self.conv1 = Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng, dtype=dtype)
-        self.norm1 = norm(out_channels, dtype=dtype)
+        self.norm1 = function("norm", norm)(out_channels, dtype=dtype)
         self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1, rng=rng, dtype=dtype)
         self.norm2 = norm(out_channels, dtype=dtype)
         same = self.conv1.stride == (1, 1) and in_channels == out_channels

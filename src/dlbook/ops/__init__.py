@@ -26,6 +26,12 @@ def _unpacked(numbers):
     return numbers[0] if len(numbers) == 1 and not hasattr(numbers[0], "__index__") else numbers
 
 
+def _compared(a, b):
+    """Python's own answer would be whether the two are one object: silently False for `tensor == 3` and `3 in tensor`."""
+    raise TypeError(f"a Tensor of shape {a.shape} is not compared, as that has no gradient: compare arrays, tensor.data == 3, "
+                    "or ask for one object with `is`")
+
+
 # What `a + b` means for Tensors is decided here, where `add` is known, so that `autograd` stays below this floor.
 Tensor.__add__ = lambda a, b: add(a, b)
 Tensor.__radd__ = lambda a, b: add(b, a)
@@ -39,6 +45,7 @@ Tensor.__matmul__ = lambda a, b: matmul(a, b)
 Tensor.__rmatmul__ = lambda a, b: matmul(b, a)
 Tensor.__neg__ = lambda a: neg(a)
 Tensor.__pow__ = lambda a, n: power(a, exponent=n)
+Tensor.__eq__ = Tensor.__ne__ = Tensor.__lt__ = Tensor.__le__ = Tensor.__gt__ = Tensor.__ge__ = _compared  # hashed by identity
 Tensor.__getitem__ = lambda a, index: take(a, index=index)
 Tensor.__iter__ = lambda a: (take(a, index=i) for i in range(len(a)))
 Tensor.sum = lambda a, axis=None, keepdims=False: sum(a, axis=axis, keepdims=keepdims)

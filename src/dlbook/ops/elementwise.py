@@ -2,6 +2,9 @@
 
 Shapes broadcast as in NumPy; what was stretched forward is summed backward, in one place (`autograd.unbroadcast`).
 Each function is the NumPy it looks like, with the derivative of each input beside it. Chapter *automatic differentiation*.
+
+A nan is never hidden: where an input is nan, so is the value, and no gradient stops there. At a kink, where the slope of nan
+could be anything, it is nan too, or the gradient passes as if there were no kink (relu, leaky_relu: what costs nothing); never 0.
 """
 
 import math
@@ -9,6 +12,7 @@ import math
 import numpy as np
 
 from ..autograd import op
+from ..settings import plain
 
 
 @op
@@ -118,7 +122,7 @@ def log(x):
 
 @op
 def sqrt(x):
-    """Square root.
+    """Square root; its slope at 0 is infinite, so add a small number first where the gradient matters.
 
     >>> sqrt([4.0, 9.0])
     Tensor([2., 3.])
@@ -190,7 +194,7 @@ def relu(x):
     Tensor([0., 0., 2.])
     """
     y = np.maximum(x, x.dtype.type(0))
-    return y, lambda g: g * (y > 0)
+    return y, lambda g: g * (y != 0)  # nan is not 0
 
 
 @op
@@ -216,8 +220,9 @@ def minimum(a, b):
 
 
 def _chosen(mine, other, y):
-    """1 where `mine` is the value, 0 where `other` is, 1/2 where both are."""
-    return np.where(mine == other, 0.5, mine == y).astype(y.dtype)
+    """1 where `mine` is the value, 0 where `other` is, 1/2 where both are; nan where one of them is."""
+    share = np.where(np.isnan(y), y, mine == y)
+    return np.where(mine == other, y.dtype.type(0.5), share)
 
 
 @op
@@ -232,12 +237,13 @@ def clip(x, *, low=-math.inf, high=math.inf):
     >>> clip([-2.0, 0.5, 2.0], low=-1, high=1)
     Tensor([-1. ,  0.5,  1. ])
     """
-    low, high = float(low), float(high)
+    low, high = plain("low", low), plain("high", high)
     if not low <= high:
         raise ValueError(f"low must not be above high, and they are {low} and {high}")
     with np.errstate(over="ignore"):  # a bound that the dtype cannot hold is infinite
         low, high = np.array([low, high]).astype(x.dtype)
-    return np.clip(x, low, high), lambda g: g * ((x >= low) & (x <= high))
+    y = np.clip(x, low, high)
+    return y, lambda g: g * np.where(np.isnan(x), x, x == y)
 
 
 @op

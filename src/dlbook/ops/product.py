@@ -29,7 +29,7 @@ def matmul(a, b):
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
         raise ValueError(f"the last axis of the left input has length {a.shape[-1]}, the matching one of the right {inner}: they must agree")
-    if b.ndim == 2 and a.ndim > 1:
+    if b.ndim == 2:
         return _times_matrix(a, b)
     # A vector is a matrix with one row (left) or one column (right) that is dropped from the result.
     rows = a[None, :] if a.ndim == 1 else a

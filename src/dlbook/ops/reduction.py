@@ -7,6 +7,7 @@ Backward, a reduction spreads its gradient over the elements it came from.
 import numpy as np
 
 from ..autograd import op
+from ..settings import flag
 
 
 def _over(g, x, axis, keepdims):
@@ -96,7 +97,9 @@ def min(x, *, axis=None, keepdims=False):
 def _extreme(x, y, axis, keepdims):
     def pull(g):
         hit = (x == _over(np.asarray(y), x, axis, keepdims)).astype(x.dtype)
-        return hit * (_over(g, x, axis, keepdims) / hit.sum(axis=axis, keepdims=True))
+        hits = hit.sum(axis=axis, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):  # nan equals nothing: 0 hits, and all its row gets 0 / 0, nan again
+            return hit * (_over(g, x, axis, keepdims) / hits)
 
     return y, pull
 
@@ -105,7 +108,8 @@ def _extreme(x, y, axis, keepdims):
 def logsumexp(x, *, axis=None, keepdims=False):
     """log of the sum of exp(x) over `axis`, without overflow. Chapter *loss functions*.
 
-    The largest element m is taken out first: log Σ exp(x) = m + log Σ exp(x - m).
+    The largest element m is taken out first: log Σ exp(x) = m + log Σ exp(x - m). Of nothing but -inf it is -inf, whose
+    gradient is taken as 0, as of a query in attention that may look nowhere.
 
     Raises
     ------
@@ -117,10 +121,10 @@ def logsumexp(x, *, axis=None, keepdims=False):
     """
     _count(x, axis)
     largest = x.max(axis=axis, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))  # -inf - -inf is nan; 0 is as good a shift
-    e = np.exp(x - largest)
-    total = e.sum(axis=axis, keepdims=True)
+    e = np.exp(x - np.where(np.isfinite(largest), largest, x.dtype.type(0)))  # -inf - -inf is nan; 0 is as good a shift
+    # At least 1, of the largest; or 0, of nothing but -inf: with 1 instead the logarithm leaves -inf, and the gradient is 0 / 1.
+    total = np.maximum(e.sum(axis=axis, keepdims=True), x.dtype.type(1))
     y = np.log(total) + largest
-    if not keepdims:
+    if not flag("keepdims", keepdims):
         y = y.reshape(()) if axis is None else np.squeeze(y, axis=axis)
     return y, lambda g: _over(g, x, axis, keepdims) * (e / total)

@@ -6,6 +6,7 @@ Backward, each number's gradient travels the way back; a number used several tim
 import numpy as np
 
 from ..autograd import op
+from ..settings import plain
 
 
 @op
@@ -119,6 +120,6 @@ def pad(x, *, widths, value=0.0):
     if len(widths) != x.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in widths):
         raise ValueError(f"widths must hold one non-negative pair (before, after) for each of {x.ndim} axes, and is {widths}")
     inner = tuple(slice(before, before + length) for (before, _), length in zip(widths, x.shape))
-    y = np.full([before + length + after for (before, after), length in zip(widths, x.shape)], float(value), x.dtype)
+    y = np.full([before + length + after for (before, after), length in zip(widths, x.shape)], plain("value", value), x.dtype)
     y[inner] = x
     return y, lambda g: g[inner]

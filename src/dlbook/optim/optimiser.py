@@ -18,7 +18,10 @@ class Optimiser:
     """
 
     def __init__(self, parameters, lr):
-        self.parameters = list(parameters)
+        try:
+            self.parameters = list(parameters)
+        except TypeError:
+            raise TypeError(f"parameters must be a list of Tensors, as model.parameters() gives, and is {parameters!r:.60}") from None
         if not self.parameters:
             raise ValueError("an optimiser was given no parameters: pass model.parameters()")
         for position, p in enumerate(self.parameters):
@@ -30,7 +33,8 @@ class Optimiser:
         if len({p.dtype for p in self.parameters}) > 1:
             raise TypeError(f"an optimiser was given parameters of dtypes {sorted({str(p.dtype) for p in self.parameters})}: make them one")
         self.lr = number("lr", lr, 0)
-        self.dtype = self.parameters[0].dtype
+        self._given = self.parameters[0].dtype
+        self.dtype = np.result_type(self._given, np.float32)  # g² and ε round to 0 in float16, and 0 / 0 to nan
         self.t = 0
         self._shapes = [p.shape for p in self.parameters]
         self._bounds = np.cumsum([0] + [p.size for p in self.parameters]).tolist()
@@ -120,7 +124,7 @@ class Optimiser:
 
     def _theta(self):
         # Usually every p.data is still the view that the last step handed out, and θ need not be gathered again.
-        if not self._views or any(p.data is not view for p, view in zip(self.parameters, self._views)):
+        if self._given != self.dtype or not self._views or any(p.data is not view for p, view in zip(self.parameters, self._views)):
             return self._gathered([p.data for p in self.parameters])
         return self._flat
 
@@ -131,7 +135,8 @@ class Optimiser:
     def _hand_out(self, theta):
         self._flat = theta
         self._views = [
-            theta[start:stop].reshape(p.shape) for p, start, stop in zip(self.parameters, self._bounds, self._bounds[1:])
+            theta[start:stop].reshape(p.shape).astype(self._given, copy=False)
+            for p, start, stop in zip(self.parameters, self._bounds, self._bounds[1:])
         ]
         for p, view in zip(self.parameters, self._views):
             p.data = view

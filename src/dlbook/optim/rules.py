@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..autograd import Tensor
-from ..settings import number
+from ..settings import flag, number
 from .optimiser import Optimiser
 
 
@@ -30,7 +30,7 @@ class SGD(Optimiser):
         super().__init__(parameters, lr)
         self.momentum = number("momentum", momentum, 0, 1)
         self.weight_decay = number("weight_decay", weight_decay, 0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag("nesterov", nesterov)
         if self.nesterov and not momentum:
             raise ValueError("nesterov=True looks ahead along the momentum, and needs momentum above 0")
         self.v = self.zeros() if momentum else None
@@ -103,9 +103,9 @@ class Adam(Optimiser):
 
     def __init__(self, parameters, lr=0.001, *, betas=(0.9, 0.999), eps=1e-8):
         super().__init__(parameters, lr)
-        if np.shape(betas) != (2,):
+        if not isinstance(betas, (tuple, list, np.ndarray)) or len(betas) != 2:
             raise ValueError(f"betas must be two numbers from 0 to below 1, and are {betas!r}")
-        self.betas = tuple(number("beta", beta, 0, 1) for beta in betas)
+        self.betas = tuple(number("betas", beta, 0, 1) for beta in betas)
         self.eps = number("eps", eps, 0)
         self.m, self.v = self.zeros(), self.zeros()
 

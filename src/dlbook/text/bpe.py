@@ -6,11 +6,13 @@ import heapq
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from operator import index
 
 import numpy as np
 
 from .. import data
 from ..data.examples import check_count
+from ..settings import text as check_text
 from .plain import check_tokens, utf8
 
 # Contractions, words, numbers and signs, each with a space before it if there is one; then whitespace, of which the last
@@ -27,7 +29,7 @@ def split_words(text):
     >>> split_words("It's 3 o'clock,  née Ⅷ")
     ['It', "'s", ' 3', ' o', "'", 'clock', ',', ' ', ' née', ' Ⅷ']
     """
-    disguise = text if text.isascii() else "".join(map(_disguise, text))
+    disguise = text if check_text("text", text).isascii() else "".join(map(_disguise, text))
     return [text[word.start():word.end()] for word in _WORDS.finditer(disguise)]
 
 
@@ -52,12 +54,14 @@ class BPE:
     """
 
     def __init__(self, merges, *, alphabet=bytes(range(256)), end_of_text=None):
+        if not isinstance(alphabet, bytes):
+            raise TypeError(f"the alphabet must be bytes, and is {alphabet!r:.60}")
         if sorted(alphabet) != list(range(256)):
             raise ValueError(f"the alphabet has {len(set(alphabet))} different bytes; expected each of the 256 once")
         self.vocabulary = [bytes([byte]) for byte in alphabet]
         self._byte = {byte: token for token, byte in enumerate(alphabet)}
         self.merges = {}  # a pair of tokens: the token it becomes; smaller tokens were learnt earlier and go first
-        for left, right in merges:
+        for left, right in _pairs(merges):
             token = len(self.vocabulary)
             if not (0 <= left < token and 0 <= right < token):
                 raise ValueError(f"merge {token - 256} joins {left} and {right}; expected tokens from 0 to {token - 1}")
@@ -111,6 +115,14 @@ class BPE:
     def decode(self, tokens):
         """Return the text of `tokens`, with the sign � for bytes that are not UTF-8; raises ValueError for an unknown token."""
         return b"".join(self.vocabulary[token] for token in check_tokens(tokens, len(self))).decode("utf-8", errors="replace")
+
+
+def _pairs(merges):
+    """`merges` as a list, which must be one of pairs of tokens."""
+    try:
+        return [(index(left), index(right)) for left, right in merges]
+    except (TypeError, ValueError):
+        raise TypeError(f"merges must be pairs of tokens, such as [(97, 98)], and are {merges!r:.60}") from None
 
 
 def _join(word, pair, token):

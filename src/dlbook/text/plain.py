@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..settings import text as check_text
+
 
 class CharTokeniser:
     """Numbers the different characters of a text in the order of their code points.
@@ -14,7 +16,7 @@ class CharTokeniser:
     """
 
     def __init__(self, text):
-        self.vocabulary = sorted(set(text))
+        self.vocabulary = sorted(set(check_text("text", text)))
         self._ids = {character: number for number, character in enumerate(self.vocabulary)}
 
     def __len__(self):
@@ -23,7 +25,7 @@ class CharTokeniser:
     def encode(self, text):
         """Return the tokens of `text`, int64 (T,); raises ValueError for a character that is not in the vocabulary."""
         try:
-            return np.array([self._ids[character] for character in text], np.int64)
+            return np.array([self._ids[character] for character in check_text("text", text)], np.int64)
         except KeyError as error:
             raise ValueError(f"the character {error.args[0]!r} is not among the {len(self)} of the vocabulary: "
                              "make the tokeniser from a text that has it") from None
@@ -57,7 +59,7 @@ class ByteTokeniser:
 def utf8(text):
     """Return the text's bytes in UTF-8; raise ValueError for half of a surrogate pair, which is no character."""
     try:
-        return text.encode("utf-8")
+        return check_text("text", text).encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(f"the text holds {text[error.start]!r}, half of a surrogate pair, which is no Unicode character: "
                          "read it again with the right encoding") from None
@@ -65,7 +67,10 @@ def utf8(text):
 
 def check_tokens(tokens, count):
     """Return the tokens as a list of whole numbers; raise ValueError unless all are in a vocabulary of `count`."""
-    array = np.asarray(tokens)
+    try:
+        array = np.asarray(tokens)
+    except ValueError as error:
+        raise ValueError(f"tokens must be whole numbers in one row, and are a {type(tokens).__name__}: {error}") from None
     if array.ndim != 1 or array.size and array.dtype.kind not in "iu":
         raise ValueError(f"tokens have shape {array.shape} and dtype {array.dtype}; expected whole numbers in one row")
     if array.size and not (0 <= array.min() and array.max() < count):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from .. import data
+from ..settings import real
 from .bpe import in_a_row, merge
 from .plain import check_tokens, utf8
 
@@ -15,13 +16,22 @@ class LlamaTokeniser:
     """Llama 2's tokeniser: characters, joined in the order of their tokens' scores; bytes where a character is unknown.
 
     Made by SentencePiece, with a space before the text as before every word. `beginning` and `end` are the tokens round a
-    text. Kudo and Richardson, "SentencePiece", 2018; Touvron et al., "Llama 2", 2023.
+    text. Raises ValueError or TypeError where the vocabulary is no list of bytes, or there is not one score for each.
+    Kudo and Richardson, "SentencePiece", 2018; Touvron et al., "Llama 2", 2023.
+
+    >>> len(LlamaTokeniser([b"a", b"b"], [0.0, 1.0]))
+    2
     """
 
     beginning, end = 1, 2
 
     def __init__(self, vocabulary, scores):
-        self.vocabulary, self._scores = list(vocabulary), np.asarray(scores).tolist()
+        self._scores = real("scores", scores).tolist()
+        if not isinstance(vocabulary, (list, tuple)) or not all(isinstance(piece, bytes) for piece in vocabulary):
+            raise TypeError(f"the vocabulary must be a list of bytes, and is {vocabulary!r:.60}")
+        if np.shape(scores) != (len(vocabulary),):
+            raise ValueError(f"scores have shape {np.shape(scores)}; expected one for each token of the vocabulary: {len(vocabulary)}")
+        self.vocabulary = list(vocabulary)
         self._ids = {piece: token for token, piece in enumerate(self.vocabulary) if token > 258}
 
     def __len__(self):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, no_grad
 from ..data import check_pairs
-from ..settings import whole
+from ..settings import function, real, whole
 
 
 def predict(model, x, *, batch_size=1000):
@@ -29,13 +29,14 @@ def accuracy(model, x, y, *, batch_size=1000):
     0.5
     """
     x, y = check_pairs(x, y)
+    real("y", y)
     return share_right(outputs(model, x, batch_size), y)
 
 
 def outputs(model, x, batch_size=1000):
     """The model's outputs for all rows of x, as one array."""
-    whole("batch_size", batch_size)
-    x = np.asarray(x)
+    whole("batch_size", batch_size), function("model", model)
+    x = np.atleast_1d(real("x", x))
     with evaluating(model), no_grad():
         parts = [model(x[start:start + batch_size]) for start in range(0, max(len(x), 1), batch_size)]
     return np.concatenate([out.data if isinstance(out, Tensor) else np.asarray(out) for out in parts])

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from ..settings import flag
+
 
 class Bar:
     """Shows how far `total` batches have come; a context that erases what it has written.
@@ -15,6 +17,7 @@ class Bar:
         if shown is None:
             wish = os.environ.get("DLBOOK_PROGRESS")
             shown = wish == "1" if wish else sys.stderr is not None and sys.stderr.isatty()
+        flag("progress", shown)
         self.total, self.shown, self.done, self.before = total, shown, done, done
         self.start = self.written = time.perf_counter()
         self.width = 0

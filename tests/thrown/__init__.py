@@ -1,0 +1,88 @@
+"""Right calls of everything public, to be spoiled one argument at a time: `test_properties_public.py` throws, this is the table.
+
+    "dlbook.init.normal": [call(init.normal, (3, 4), std=0.5, rng=RNG)],
+
+A module that adds something public adds a line in a table of its floor here, or, if its arguments come only from functions that have
+checked them, its name to INNER. `throwing.py` says what is thrown: it follows from what stands in the right call.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import dlbook
+
+from . import layers, operations, others
+from .throwing import problem, problem_of_two, throwable  # noqa: F401
+
+TABLE = {**operations.TABLE, **layers.TABLE, **others.TABLE}
+
+# Public by name, because tests, chapters or other modules use them, but called with what has been checked by those who call.
+INNER = {
+    "dlbook.autograd": "downstream_first pull unbroadcast frozen common_dtype constant explained floating",
+    "dlbook.attention": "attend scores_to_weights attend_backward fitting causal_bias split thirds check_heads angles",
+    "dlbook.conv": "Grid correlate kernel_gradient spread taps by_tap batches padded channels_last channels_first kernel_last kernel_first channel_sums",
+    "dlbook.pool": "windows",
+    "dlbook.recurrent": "sizes quarters time_first batch_first ones",
+    "dlbook.functional.loss": "class_indices like",
+    "dlbook.data.examples": "check_pairs check_rng check_count check_range",
+    "dlbook.data.images": "from_idx labelled check_labels pixels",
+    "dlbook.data.remote": "Remote",
+    "dlbook.text.bpe": "merge in_a_row",
+    "dlbook.text.plain": "utf8 check_tokens",
+    "dlbook.train": "write_npz",
+    "dlbook.optim": "within",
+    "dlbook.cli": "check_python check_packages check_package numbers check_data check_kernel check_folder check_disk",
+}
+# Has no argument to throw at, or none that could be wrong; with the reason.
+SAFE = {
+    **dict.fromkeys(["dlbook.graphs.KarateClub", "dlbook.graphs.Molecule", "dlbook.data.examples.Dataset",
+                     "dlbook.data.pretrained.Pretrained", "dlbook.train.History"], "a record of what others have made"),
+    **dict.fromkeys(["dlbook.check.core.NotYet", "dlbook.check.core.NotAttempted", "dlbook.check.core.Wrong",
+                     "dlbook.check.core.UnknownExercise", "dlbook.check.properties.Failed"], "an error"),
+    **dict.fromkeys(["dlbook.check.core.exercise", "dlbook.check.core.sizes", "dlbook.check.properties.watch", "dlbook.check.properties.describe",
+                     "dlbook.check.properties.digits"], "for authors of checkers; describe and digits say in words whatever they are given"),
+    **dict.fromkeys(["dlbook.check.core.Student", "dlbook.check.core.Exercise"], "made by a checker; what students give it is in test_check.py"),
+    **dict.fromkeys([f"dlbook.check.properties.{name}" for name in "expect unlike choice unpack same_shape same_dtype same_values same_gradient".split()],
+                    "the words of checkers, whose answers come from students: test_check.py"),
+    "dlbook.nn.module.Module": "the base of the layers: has no arguments",
+    "dlbook.optim.Optimiser": "the base of the optimisers, which are thrown at",
+    "dlbook.cli.main": "its arguments are those of a command line: test_cli.py",
+    "dlbook.cli.doctor": "its arguments are those of a command line: test_cli.py",
+}
+
+# Whole modules, with the reason. They cannot be imported where matplotlib or ipywidgets are not installed.
+APART = {
+    "dlbook.viz": "not thrown at yet: draws what a chapter has computed; its figures are looked at in test_viz.py",
+    "dlbook.widgets": "not thrown at yet: shows what a chapter has computed; its pages are looked at in test_widgets.py",
+}
+# Known to be wrong, and mended by those whose file it is: their tests may fail until then. Empty, it should be.
+AWAITED = ("dlbook.optim.", "dlbook.train.", "dlbook.attention.sinusoids")
+
+
+def modules():
+    """Every module of dlbook that can be imported here."""
+    for found in pkgutil.walk_packages(dlbook.__path__, "dlbook."):
+        if not found.name.endswith("__main__"):
+            try:
+                yield importlib.import_module(found.name)
+            except ModuleNotFoundError as missing:
+                if missing.name.startswith("dlbook"):  # matplotlib, ipywidgets: not installed here
+                    raise
+
+
+def public():
+    """Name and thing of every function and class that is defined in the package, outside APART, and not underscored."""
+    for module in modules():
+        if module.__name__ in APART:
+            continue
+        for name, thing in vars(module).items():
+            if not name.startswith("_") and getattr(thing, "__module__", None) == module.__name__ and (
+                    inspect.isfunction(thing) or inspect.isclass(thing)):
+                yield f"{module.__name__}.{name}", thing
+
+
+def inner(name):
+    """Whether something public is an inner function."""
+    module, _, own = name.rpartition(".")
+    return own in INNER.get(module, "").split()
