@@ -89,55 +89,61 @@ def lstm(x, h0, c0, wx, wh, b):
     (5, 3, 8)
     """
     B, T, H = sizes("lstm", 4, x, wx, wh, b, h0, c0)
-    half = np.ones(4 * H, x.dtype)
-    half[: 3 * H] = 0.5
-    wh_half = wh * half
+    half = np.array([0.5, 0.5, 0.5, 1], x.dtype).reshape(4, 1, 1)
+    w = blocks(wh, 4) * half
     steps = time_first(x)  # (T·B, I)
-    z = steps @ (wx * half)
-    z += b * half
-    z = z.reshape(T, B, 4 * H)  # becomes the gates
-    states = np.empty((T + 1, B, 2 * H), x.dtype)
-    states[0, :, :H], states[0, :, H:] = h0, c0
-    hs, cs = states[:, :, :H], states[:, :, H:]
-    tanh_c = np.empty((T, B, H), x.dtype)
+    gates = np.matmul(steps, blocks(wx, 4) * half)
+    gates += b.reshape(4, 1, H) * half
+    gates = gates.reshape(4, T, B, H)  # z until its step has come
+    hs, cs, tanh_c = np.empty((T + 1, B, H), x.dtype), np.empty((T + 1, B, H), x.dtype), np.empty((T, B, H), x.dtype)
+    hs[0], cs[0] = h0, c0
+    from_h, new = np.empty((4, B, H), x.dtype), np.empty((B, H), x.dtype)
     for t in range(T):
-        a = z[t]
-        a += hs[t] @ wh_half
+        a = gates[:, t]
+        a += np.matmul(hs[t], w, out=from_h)
         np.tanh(a, out=a)
-        gates = a[:, : 3 * H]
-        gates *= 0.5
-        gates += 0.5
-        i, f, o, g = quarters(a)
-        np.multiply(f, cs[t], out=cs[t + 1])
-        cs[t + 1] += i * g
-        np.tanh(cs[t + 1], out=tanh_c[t])
-        np.multiply(o, tanh_c[t], out=hs[t + 1])
+        sigmas = a[:3]
+        sigmas *= 0.5
+        sigmas += 0.5
+        i, f, o, g = a
+        c = np.multiply(f, cs[t], out=cs[t + 1])
+        c += np.multiply(i, g, out=new)
+        np.multiply(o, np.tanh(c, out=tanh_c[t]), out=hs[t + 1])
+    y = np.empty((B, T, 2 * H), x.dtype)
+    y[:, :, :H], y[:, :, H:] = hs[1:].transpose(1, 0, 2), cs[1:].transpose(1, 0, 2)
 
     def pull(grad):
-        dz = np.empty((T, B, 4 * H), x.dtype)
+        grad_h, grad_c = time_first(grad[:, :, :H]).reshape(T, B, H), time_first(grad[:, :, H:]).reshape(T, B, H)
+        dz = np.empty((T, B, 4, H), x.dtype)
         dh, dc = np.zeros((B, H), x.dtype), np.zeros((B, H), x.dtype)
-        wh_t = np.ascontiguousarray(wh.T)
+        back = blocks(wh, 4).transpose(0, 2, 1).copy()
+        d, slope, through = np.empty((4, B, H), x.dtype), np.empty((4, B, H), x.dtype), np.empty((B, H), x.dtype)
         for t in reversed(range(T)):
-            dh += grad[:, t, :H]
-            dc += grad[:, t, H:]
-            a, d = z[t], dz[t]
-            i, f, o, g = quarters(a)
-            di, df, do, dg = quarters(d)
-            dc += dh * o * (1 - tanh_c[t] * tanh_c[t])
-            np.multiply(dc, g, out=di)
-            np.multiply(dc, cs[t], out=df)
-            np.multiply(dh, tanh_c[t], out=do)
-            np.multiply(dc, i, out=dg)
-            gates = a[:, : 3 * H]
-            d[:, : 3 * H] *= gates - gates * gates  # σ' = σ (1 - σ)
-            dg *= 1 - g * g
-            dh = d @ wh_t
+            dh += grad_h[t]
+            dc += grad_c[t]
+            a = gates[:, t]
+            i, f, o, g = a
+            # Through the output, dc receives dh · o (1 - tanh² c); and o · tanh c is h.
+            np.multiply(hs[t + 1], tanh_c[t], out=through)
+            np.subtract(o, through, out=through)
+            through *= dh
+            dc += through
+            np.multiply(dc, g, out=d[0])
+            np.multiply(dc, cs[t], out=d[1])
+            np.multiply(dh, tanh_c[t], out=d[2])
+            np.multiply(dc, i, out=d[3])
+            np.multiply(a, a, out=slope)
+            np.subtract(a[:3], slope[:3], out=slope[:3])  # σ' = σ (1 - σ)
+            np.subtract(1, slope[3], out=slope[3])  # tanh' = 1 - tanh²
+            d *= slope
+            dz[t] = d.transpose(1, 0, 2)
+            np.add.reduce(np.matmul(d, back, out=slope), axis=0, out=dh)
             dc *= f
         dz = dz.reshape(T * B, 4 * H)
-        h_before = np.ascontiguousarray(hs[:-1]).reshape(T * B, H)
-        return batch_first(dz @ wx.T, x.shape), dh, dc, steps.T @ dz, h_before.T @ dz, ones(dz) @ dz
+        dw = np.concatenate([steps, hs[:-1].reshape(T * B, H)], axis=1).T @ dz  # one product is faster than one for each weight
+        return batch_first(dz @ wx.T, x.shape), dh, dc, dw[: len(wx)], dw[len(wx) :], ones(dz) @ dz
 
-    return states[1:].transpose(1, 0, 2), pull
+    return y, pull
 
 
 @op
@@ -232,10 +238,9 @@ def sizes(name, gates, x, wx, wh, b, *states):
     return x.shape[0], x.shape[1], h
 
 
-def quarters(a):
-    """The four gates of (B, 4H), as views."""
-    h = a.shape[1] // 4
-    return a[:, :h], a[:, h : 2 * h], a[:, 2 * h : 3 * h], a[:, 3 * h :]
+def blocks(w, gates):
+    """Columns (I, gates·H) as one block a gate, (gates, I, H): what belongs to a gate then lies in one piece, and NumPy is quick."""
+    return np.ascontiguousarray(w.reshape(len(w), gates, w.shape[1] // gates).transpose(1, 0, 2))
 
 
 def time_first(x):
