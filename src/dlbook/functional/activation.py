@@ -64,11 +64,43 @@ def gelu(x):
     >>> gelu([0.0, 100.0])
     Tensor([  0., 100.])
     """
+    # (1 + tanh u) / 2 is σ(2u), so this is x σ(2u); its derivative is σ + x σ (1 - σ) (2u)'. No x ** 3, which is slow.
     c, k = math.sqrt(2 / math.pi), 0.044715
-    square = x * x
-    t = np.tanh(c * x * (1 + k * square))
-    half = 0.5 * (1 + t)
-    return x * half, lambda g: g * (half + 0.5 * c * x * (1 - t * t) * (1 + 3 * k * square))
+    s, y = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    for x_, s_, y_ in pieces(x, s, y):
+        np.multiply(x_, x_, out=s_)
+        s_ *= c * k
+        s_ += c
+        s_ *= x_
+        np.tanh(s_, out=s_)
+        s_ *= 0.5
+        s_ += 0.5
+        np.multiply(x_, s_, out=y_)
+
+    def pull(g):
+        dx = np.empty(x.shape, x.dtype)
+        for g_, x_, s_, y_, d_ in pieces(g, x, s, y, dx):
+            slope = x_ * x_
+            slope *= 6 * c * k
+            slope += 2 * c
+            np.multiply(y_, s_, out=d_)
+            np.subtract(y_, d_, out=d_)
+            d_ *= slope
+            d_ += s_
+            d_ *= g_
+        return dx
+
+    return y, pull
+
+
+PIECE = 1 << 16  # numbers
+
+
+def pieces(*arrays):
+    """The same stretch of each array at a time, short enough that what is computed from it stays in the second-level cache."""
+    flat = [a.reshape(-1) for a in arrays]
+    for start in range(0, flat[0].size, PIECE):
+        yield [a[start : start + PIECE] for a in flat]
 
 
 def _sigmoid(x):
