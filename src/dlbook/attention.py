@@ -113,14 +113,15 @@ def scores_to_weights(q, k, causal, mask, bias):
     scores *= 1 / math.sqrt(q.shape[3])
     if bias is not None:
         scores += fitting("bias", bias, "fiub", scores.shape).astype(scores.dtype, copy=False)
+    harmless = math.log(np.finfo(scores.dtype).max) / 3  # exp of it is far from infinity, and of its negative far from 0
+    large = scores.size and not (-harmless < scores.min() and scores.max() < harmless)
     if flag("causal", causal):
         scores += causal_bias(t, s).astype(scores.dtype, copy=False)
     if mask is not None:
         np.copyto(scores, -np.inf, where=~fitting("mask", mask, "b", scores.shape))
-    largest = scores.max(axis=-1, keepdims=True)
-    if mask is not None:
-        largest = np.where(np.isfinite(largest), largest, 0).astype(scores.dtype)  # a query that may look nowhere
-    scores -= largest
+    if large:  # only then take out the largest score of each query: NumPy is slow at maxima along a short axis
+        largest = scores.max(axis=-1, keepdims=True)
+        scores -= np.where(np.isfinite(largest), largest, 0).astype(scores.dtype)  # a query may look nowhere
     np.exp(scores, out=scores)
     rows = scores.reshape(-1, s)
     total = rows @ np.ones(s, scores.dtype)
