@@ -180,40 +180,47 @@ def gru(x, h0, wx, wh, b, b_hidden):
     if b_hidden.shape != (H,):
         raise ValueError(f"b_hidden must have shape ({H},), and has {b_hidden.shape}")
     steps = time_first(x)  # (T·B, I)
-    z = (steps @ wx + b).reshape(T, B, 3 * H)  # becomes r, u, n
+    gates = np.matmul(steps, blocks(wx, 3))
+    gates += b.reshape(3, 1, H)
+    gates = gates.reshape(3, T, B, H)  # r, u, n when their step has come
+    w = blocks(wh, 3)
     hs = np.empty((T + 1, B, H), x.dtype)
     hs[0] = h0
     recalled = np.empty((T, B, H), x.dtype)  # h_{t-1} Wh + b_hidden, before the reset gate
+    from_h = np.empty((3, B, H), x.dtype)
     for t in range(T):
-        from_h = hs[t] @ wh
-        a = z[t]
-        gates, n = a[:, : 2 * H], a[:, 2 * H :]
-        gates += from_h[:, : 2 * H]
-        gates *= 0.5
-        np.tanh(gates, out=gates)
-        gates *= 0.5
-        gates += 0.5
-        r, u = gates[:, :H], gates[:, H:]
-        np.add(from_h[:, 2 * H :], b_hidden, out=recalled[t])
-        n += r * recalled[t]
+        np.matmul(hs[t], w, out=from_h)
+        sigmas, n = gates[:2, t], gates[2, t]
+        sigmas += from_h[:2]
+        sigmas *= 0.5
+        np.tanh(sigmas, out=sigmas)
+        sigmas *= 0.5
+        sigmas += 0.5
+        r, u = sigmas
+        n += r * np.add(from_h[2], b_hidden, out=recalled[t])
         np.tanh(n, out=n)
-        hs[t + 1] = n + u * (hs[t] - n)
+        h = np.subtract(hs[t], n, out=hs[t + 1])
+        h *= u
+        h += n
 
     def pull(grad):
-        dz = np.empty((T, B, 3 * H), x.dtype)  # gradient of what the input contributes
-        dzh = np.empty((T, B, 3 * H), x.dtype)  # ... and of what the state does: they differ in the candidate
+        grad = time_first(grad).reshape(T, B, H)
+        dz = np.empty((T, B, 3, H), x.dtype)  # gradient of what the input contributes
+        dzh = np.empty((T, B, 3, H), x.dtype)  # ... and of what the state does: they differ in the candidate
         dh = np.zeros((B, H), x.dtype)
+        back = w.transpose(0, 2, 1).copy()
+        d, from_gates = np.empty((3, B, H), x.dtype), np.empty((3, B, H), x.dtype)
         for t in reversed(range(T)):
-            dh += grad[:, t]
-            r, u, n = (z[t][:, k * H : (k + 1) * H] for k in range(3))
-            dn = dh * (1 - u) * (1 - n * n)
-            dz[t, :, :H] = dn * recalled[t] * (r - r * r)
-            dz[t, :, H : 2 * H] = dh * (hs[t] - n) * (u - u * u)
-            dz[t, :, 2 * H :] = dn
-            dzh[t, :, : 2 * H] = dz[t, :, : 2 * H]
-            dzh[t, :, 2 * H :] = dn * r
-            dh = dh * u
-            dh += dzh[t] @ wh.T
+            dh += grad[t]
+            r, u, n = gates[:, t]
+            d[2] = dh * (1 - u) * (1 - n * n)
+            d[0] = d[2] * recalled[t] * (r - r * r)
+            d[1] = dh * (hs[t] - n) * (u - u * u)
+            dz[t] = d.transpose(1, 0, 2)
+            d[2] *= r
+            dzh[t] = d.transpose(1, 0, 2)
+            dh *= u
+            dh += np.matmul(d, back, out=from_gates).sum(axis=0)
         dz, dzh = dz.reshape(T * B, 3 * H), dzh.reshape(T * B, 3 * H)
         h_before = hs[:-1].reshape(T * B, H)
         return (
