@@ -5,7 +5,8 @@ Legend: B sequences, T steps, I numbers in, H hidden units. Sequences are (B, T,
 What the input contributes to all steps is one large product before the loop; the loop then holds only what must wait for
 the step before it. Backward likewise: the loop carries the gradient from step to step, and the gradients of the
 weights are one large product each after it. σ(z) is computed as (1 + tanh(z/2)) / 2, so that halving the weights of
-the gates beforehand lets a single tanh serve all of them.
+the gates beforehand lets a single tanh serve all of them. Where there are gates, each lies in one piece of memory,
+(gates, B, H), and results go into arrays made once: NumPy is quick on long stretches, and on memory it has just used.
 """
 
 import numpy as np
@@ -49,11 +50,12 @@ def rnn(x, h0, wx, wh, b):
     def pull(g):
         dz = np.empty((T, B, H), x.dtype)
         dh = np.zeros((B, H), x.dtype)
+        back = wh.T.copy()  # each of the T products is faster with it than with a view that walks across the rows
         for t in reversed(range(T)):
             dh += g[:, t]
             h = hs[t + 1]
             np.multiply(dh, 1 - h * h, out=dz[t])
-            dh = dz[t] @ wh.T
+            np.matmul(dz[t], back, out=dh)
         dz = dz.reshape(T * B, H)
         return batch_first(dz @ wx.T, x.shape), dh, steps.T @ dz, hs[:-1].reshape(T * B, H).T @ dz, ones(dz) @ dz
 
