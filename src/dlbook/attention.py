@@ -119,9 +119,11 @@ def scores_to_weights(q, k, causal, mask, bias):
         scores += causal_bias(t, s).astype(scores.dtype, copy=False)
     if mask is not None:
         np.copyto(scores, -np.inf, where=~fitting("mask", mask, "b", scores.shape))
-    if large:  # only then take out the largest score of each query: NumPy is slow at maxima along a short axis
+    if large:
+        # The largest score of a query is taken out where it must be, and looked for only if one of all is large: NumPy is
+        # slow at maxima along a short axis. Other queries keep each bit. A query that may look nowhere has -inf.
         largest = scores.max(axis=-1, keepdims=True)
-        scores -= np.where(np.isfinite(largest), largest, 0).astype(scores.dtype)  # a query may look nowhere
+        scores -= np.where(np.isfinite(largest) & (abs(largest) >= harmless), largest, 0).astype(scores.dtype)
     np.exp(scores, out=scores)
     rows = scores.reshape(-1, s)
     total = rows @ np.ones(s, scores.dtype)
