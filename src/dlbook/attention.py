@@ -113,7 +113,7 @@ def scores_to_weights(q, k, causal, mask, bias):
     scores *= 1 / math.sqrt(q.shape[3])
     if bias is not None:
         scores += fitting("bias", bias, "fiub", scores.shape).astype(scores.dtype, copy=False)
-    harmless = math.log(np.finfo(scores.dtype).max) / 3  # exp of it is far from infinity, and of its negative far from 0
+    harmless = np.log(np.finfo(scores.dtype).max) / 3  # exp of it is far from infinity, and of its negative far from 0
     large = scores.size and not (-harmless < scores.min() and scores.max() < harmless)
     if flag("causal", causal):
         scores += causal_bias(t, s).astype(scores.dtype, copy=False)
