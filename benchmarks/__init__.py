@@ -5,6 +5,7 @@ engine runs in a process of its own, all of them by turns in one run, and what c
 
     workload   what a workload is, and how its matrix products are counted
     mlp, ...   one family of workloads in each file: a function for the arrays, a function for each engine
+    composed   engines that take a formula in NumPy's own functions
     engines    who is compared, and what they need
     worker     the process in which one engine takes its steps
     race       many such processes by turns: do their losses agree, how do their times compare
@@ -21,7 +22,7 @@ To add a workload, write its family file (`mlp` is the pattern) and name it in `
 An engine that cannot take the step, or not in fair shape, is left out of that workload.
 """
 
-from . import mlp
+from . import charlstm, gpt, mlp
 
-FAMILIES = (mlp,)
+FAMILIES = (mlp, charlstm, gpt)
 WORKLOADS = {workload.name: workload for family in FAMILIES for workload in family.WORKLOADS}

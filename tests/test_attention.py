@@ -78,6 +78,15 @@ def test_large_scores_do_not_overflow():
     assert all(np.isfinite(d).all() for d in ds)
 
 
+def test_large_scores_of_one_query_leave_every_bit_of_the_others():
+    q = 1.5 * Q
+    plain = attention(q, K, V).data
+    q[0, 1] *= 1e5
+    large = attention(q, K, V).data
+    assert not np.array_equal(plain[0, 1], large[0, 1])
+    assert np.array_equal(plain[0, ::2], large[0, ::2]) and np.array_equal(plain[1], large[1])
+
+
 def test_a_bias_may_be_a_tensor_without_gradient():
     bias = alibi(H, T, S)
     assert np.array_equal(attention(Q, K, V, heads=H, bias=Tensor(bias)).data, attention(Q, K, V, heads=H, bias=bias).data)

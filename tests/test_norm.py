@@ -5,7 +5,7 @@ import pytest
 from samples.making import normal
 
 from dlbook import Tensor
-from dlbook.functional import batch_moments, batch_norm, dropout, embedding, group_norm, layer_norm, rms_norm, lookup
+from dlbook.functional import batch_moments, batch_norm, dropout, embedding, group_norm, layer_norm, rms_norm
 
 
 def rng(seed=0):
@@ -76,13 +76,16 @@ def test_moments():
 
 # ---- embedding --------------------------------------------------------------------------------------------------------
 
-def test_a_large_vocabulary_collects_as_a_small_one_does(monkeypatch):
-    table, ids = normal((9, 4), 0), rng().integers(0, 9, (3, 5, 2))
-    small = run(embedding, table, ids=ids)
-    monkeypatch.setattr(lookup, "FEW", 8)
-    large = run(embedding, table, ids=ids)
-    assert np.array_equal(small[0], large[0])
-    np.testing.assert_allclose(small[1][0], large[1][0], rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, np.uint64])
+@pytest.mark.parametrize("words", [9, 120])
+def test_each_word_collects_its_gradients(words, dtype):
+    table, ids = normal((words, 4), 0), rng().integers(0, words, (3, 5, 2)).astype(dtype)
+    ids[0, 0] = 0, words - 1
+    value, (d,) = run(embedding, table, ids=ids)
+    assert np.array_equal(value, table[ids])
+    expected = np.zeros_like(table)
+    np.add.at(expected, ids, np.random.default_rng(7).normal(size=value.shape))
+    np.testing.assert_allclose(d, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_words_that_do_not_occur_get_no_gradient():

@@ -113,14 +113,17 @@ def scores_to_weights(q, k, causal, mask, bias):
     scores *= 1 / math.sqrt(q.shape[3])
     if bias is not None:
         scores += fitting("bias", bias, "fiub", scores.shape).astype(scores.dtype, copy=False)
+    harmless = np.log(np.finfo(scores.dtype).max) / 3  # exp of it is far from infinity, and of its negative far from 0
+    large = scores.size and not (-harmless < scores.min() and scores.max() < harmless)
     if flag("causal", causal):
         scores += causal_bias(t, s).astype(scores.dtype, copy=False)
     if mask is not None:
         np.copyto(scores, -np.inf, where=~fitting("mask", mask, "b", scores.shape))
-    largest = scores.max(axis=-1, keepdims=True)
-    if mask is not None:
-        largest = np.where(np.isfinite(largest), largest, 0).astype(scores.dtype)  # a query that may look nowhere
-    scores -= largest
+    if large:
+        # The largest score of a query is taken out where it must be, and looked for only if one of all is large: NumPy is
+        # slow at maxima along a short axis. Other queries keep each bit. A query that may look nowhere has -inf.
+        largest = scores.max(axis=-1, keepdims=True)
+        scores -= np.where(np.isfinite(largest) & (abs(largest) >= harmless), largest, 0).astype(scores.dtype)
     np.exp(scores, out=scores)
     rows = scores.reshape(-1, s)
     total = rows @ np.ones(s, scores.dtype)
