@@ -6,6 +6,7 @@ engine runs in a process of its own, all of them by turns in one run, and what c
     workload   what a workload is, and how its matrix products are counted
     mlp, ...   one family of workloads in each file: a function for the arrays, a function for each engine
     engines    who is compared, and what they need
+    plant      the same initial weights in every engine
     worker     the process in which one engine takes its steps
     race       many such processes by turns: do their losses agree, how do their times compare
     report     the table, and `_build/bench.json`
@@ -21,7 +22,7 @@ To add a workload, write its family file (`mlp` is the pattern) and name it in `
 An engine that cannot take the step, or not in fair shape, is left out of that workload.
 """
 
-from . import mlp
+from . import ddpm, lenet, mlp, residual, unet
 
-FAMILIES = (mlp,)
+FAMILIES = (mlp, lenet, residual, ddpm, unet)
 WORKLOADS = {workload.name: workload for family in FAMILIES for workload in family.WORKLOADS}
