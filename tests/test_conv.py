@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from samples import images
 from samples.making import normal
 
-from dlbook import Tensor, conv
-from dlbook.conv import conv2d, conv_transpose2d
+from dlbook import Tensor
+from dlbook.conv import conv2d, conv_transpose2d, correlation
 from dlbook.pool import avg_pool2d, max_pool2d, upsample2d
 
 
@@ -39,12 +39,13 @@ def convolutions(draw):
 
 
 @settings(max_examples=150)
-@given(convolutions(), st.sampled_from([1, conv.CACHE]), st.sampled_from([0, conv.THIN, 10**9]))
-def test_convolution_is_the_sum_over_its_taps(case, cache, thin):
+@given(convolutions(), st.sampled_from([1, correlation.CACHE]), st.sampled_from([0, correlation.THIN, 10**9]), st.sampled_from([1, 10**9]))
+def test_convolution_is_the_sum_over_its_taps(case, cache, thin, small):
     x, w, b, chosen = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "CACHE", cache)
-        patch.setattr(conv, "THIN", thin)
+        patch.setattr(correlation, "CACHE", cache)
+        patch.setattr(correlation, "THIN", thin)
+        patch.setattr(correlation, "SMALL", small)
         y, g, (dx, dw, db) = run(conv2d, x, w, b, **chosen)
     np.testing.assert_allclose(y, images.conv2d_formula(x, w, b, **chosen), rtol=1e-11, atol=1e-11)
     # y - b is linear in x and in w, so its derivative along x is itself, and so is that along w
@@ -105,7 +106,7 @@ def test_a_shifted_image_gives_a_shifted_answer():
 def test_layers_pass_images_on_without_a_copy():
     y = conv2d(normal((2, 3, 6, 5), 0), normal((4, 3, 2, 3), 1), np.zeros(4))
     for z in (y, max_pool2d(y, size=2), avg_pool2d(y, size=2), upsample2d(y, factor=2)):
-        assert np.shares_memory(conv.channels_last(z.data), z.data)
+        assert np.shares_memory(correlation.channels_last(z.data), z.data)
 
 
 def test_among_equals_the_first_takes_the_gradient():
