@@ -150,16 +150,14 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
         dgain, dbias = sum(each(sums, blocks), np.zeros((2, c), x.dtype))
         dgain *= inverse
         # Σ gain·g / M and Σ gain·g·x̂ / M are the two gradients just computed: nothing is summed twice.
-        slope, level = (np.tile(gain * inverse * v / -count, each_line) for v in (dgain * inverse, dbias))
+        share = 0 if moments is not None else gain * inverse / -count
+        slope, level = np.tile(share * inverse * dgain, each_line), np.tile(share * dbias, each_line)
 
         def backward(some):
             out = dx[some]  # the distances from the mean
-            if moments is None:
-                out *= slope
-                out += level
-                out += g[some] * scale
-            else:
-                np.multiply(g[some], scale, out=out)
+            out *= slope
+            out += level
+            out += g[some] * scale
 
         each(backward, blocks)
         return _first(dx, last.shape), dgain, dbias
