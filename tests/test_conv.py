@@ -11,7 +11,7 @@ from samples import images
 from samples.making import normal
 
 from dlbook import Tensor
-from dlbook.conv import conv2d, conv_transpose2d, correlation
+from dlbook.conv import conv1d, conv2d, conv_transpose2d, correlation
 from dlbook.pool import avg_pool2d, max_pool2d, upsample2d
 
 
@@ -143,6 +143,10 @@ V, C = W.transpose(1, 0, 2, 3), np.ones(4, np.float32)
     (lambda: conv2d(X, W, B, dilation=10**400), ValueError, ["conv2d", "image of (5, 6)"]),
     (lambda: conv2d(X, W, B, dilation=(5, 1)), ValueError, ["conv2d", "(6, 3) pixels", "image of (5, 6)", "padding (0, 0)"]),
     (lambda: conv2d(X, W[:, :, :0], B), ValueError, ["conv2d", "does not fit"]),
+    (lambda: conv1d(X, W, B), ValueError, ["conv1d", "(2, 3, 5, 6)", "x (N, C, T)", "w (O, C, K)"]),
+    (lambda: conv1d(X[0], W[0], B[:2]), ValueError, ["conv1d", "the same C", "b (O,)"]),
+    (lambda: conv1d(X[0], X[0], B[:3], stride=(1, 2)), ValueError, ["conv1d", "stride", "from 1 up", "(1, 2)"]),
+    (lambda: conv1d(X[0], X[0], B[:3], dilation=2), ValueError, ["conv1d", "does not fit"]),
     (lambda: conv_transpose2d(X, W, B), ValueError, ["conv_transpose2d", "w (C, O, KH, KW)", "b (O,)"]),
     (lambda: conv_transpose2d(X, V, C[:2]), ValueError, ["conv_transpose2d", "b (O,)", "(2,)"]),
     (lambda: conv_transpose2d(X, V, C, stride=2, output_padding=2), ValueError, ["output_padding (2, 2)", "smaller than stride (2, 2)"]),

@@ -10,8 +10,8 @@ from samples.making import normal
 from dlbook import Tensor, conv, functional, init, nn, no_grad, pool, recurrent
 from dlbook.attention import attention, rotary, sinusoids
 from dlbook.nn import (
-    GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten, GroupNorm,
-    LayerNorm, Linear, MaxPool2d, MultiHeadAttention, ResidualBlock, RMSNorm, Upsample2d,
+    GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten,
+    GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, ResidualBlock, RMSNorm, Upsample2d,
 )
 from dlbook.ops import relu
 
@@ -43,6 +43,8 @@ LAYERS = {
     "RMSNorm": (lambda **s: RMSNorm(5, **s), (IMAGES,), (3, 4, 6, 5)),
     "GroupNorm": (lambda **s: GroupNorm(2, 4, **s), (IMAGES,), (3, 4, 6, 5)),
     "BatchNorm": (lambda **s: BatchNorm(4, **s), (IMAGES,), (3, 4, 6, 5)),
+    "Conv1d": (lambda **s: Conv1d(5, 4, 3, rng=rng(), stride=2, padding=1, dilation=2, **s), (STEPS,), (2, 4, 3)),
+    "Conv1d same": (lambda **s: Conv1d(5, 4, 3, rng=rng(), padding="same", dilation=2, **s), (STEPS,), (2, 4, 8)),
     "Conv2d": (lambda **s: Conv2d(4, 2, (3, 2), rng=rng(), stride=(2, 1), padding=1, dilation=(1, 2), **s), (IMAGES,), (3, 2, 3, 5)),
     "Conv2d same": (lambda **s: Conv2d(4, 2, (3, 5), rng=rng(), padding="same", dilation=2, **s), (IMAGES,), (3, 2, 6, 5)),
     "ConvTranspose2d": (
@@ -153,6 +155,8 @@ def test_convolutions_are_the_operations():
     layer = LAYERS["Conv2d"][0]()
     settings = {"stride": (2, 1), "padding": 1, "dilation": (1, 2)}
     assert np.array_equal(layer(IMAGES).data, conv.conv2d(IMAGES, layer.w, layer.b, **settings).data)
+    layer = LAYERS["Conv1d"][0]()
+    assert np.array_equal(layer(STEPS).data, conv.conv1d(STEPS, layer.w, layer.b, stride=2, padding=1, dilation=2).data)
     layer = LAYERS["ConvTranspose2d"][0]()
     settings = {"stride": 2, "padding": 1, "output_padding": (1, 0)}
     assert np.array_equal(layer(IMAGES).data, conv.conv_transpose2d(IMAGES, layer.w, layer.b, **settings).data)
@@ -424,6 +428,9 @@ def gpt(**changes):
     (lambda: Dropout(1, rng=rng()), ValueError, ["rate", "below 1"]),
     (lambda: Dropout(0.5, rng=0), TypeError, ["rng is 0", "np.random.default_rng(0)"]),
     (lambda: Dropout(0.5), TypeError, ["rng"]),
+    (lambda: Conv1d(3, 4, (3,), rng=rng()), ValueError, ["kernel", "from 1 up", "(3,)"]),
+    (lambda: Conv1d(3, 4, 2, padding="same", rng=rng()), ValueError, ["same", "odd reach", "(2,)"]),
+    (lambda: Conv1d(3, 4, 3, padding="valid", rng=rng()), ValueError, ["padding", "'valid'"]),
     (lambda: Conv2d(3, 4, 0, rng=rng()), ValueError, ["kernel", "from 1 up", "0"]),
     (lambda: Conv2d(0, 4, 3, rng=rng()), ValueError, ["(4, 0, 3, 3)", "positive whole numbers"]),
     (lambda: Conv2d(3, 4, 3, padding="valid", rng=rng()), ValueError, ["padding", "'valid'"]),

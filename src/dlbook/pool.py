@@ -30,7 +30,7 @@ def max_pool2d(x, *, size, stride=None, padding=0):
     >>> max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], size=2).data.tolist()
     [[[[4.0]]]]
     """
-    places, wide, inner = windows(x, size, stride, padding, -np.inf)
+    places, wide, inner, apart = windows(x, size, stride, padding, -np.inf)
     y = wide[places[0]].copy(order="K")
     for place in places[1:]:
         np.maximum(y, wide[place], out=y)
@@ -39,9 +39,13 @@ def max_pool2d(x, *, size, stride=None, padding=0):
         dx = np.zeros_like(wide)
         free = np.ones_like(y, dtype=bool)
         for place in places:
-            hit = free & (wide[place] == y)
-            dx[place] += g * hit
-            free &= ~hit
+            hit = wide[place] == y
+            hit &= free
+            free ^= hit
+            if apart:  # every pixel is written once
+                np.multiply(g, hit, out=dx[place])
+            else:
+                dx[place] += g * hit
         return dx[inner]
 
     return y, pull
@@ -56,7 +60,7 @@ def avg_pool2d(x, *, size, stride=None, padding=0):
     >>> avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], size=2).data.tolist()
     [[[[2.5]]]]
     """
-    places, wide, inner = windows(x, size, stride, padding, 0.0)
+    places, wide, inner, apart = windows(x, size, stride, padding, 0.0)
     share = x.dtype.type(1 / len(places))
     y = wide[places[0]].copy(order="K")
     for place in places[1:]:
@@ -67,7 +71,10 @@ def avg_pool2d(x, *, size, stride=None, padding=0):
         g = g * share
         dx = np.zeros_like(wide)
         for place in places:
-            dx[place] += g
+            if apart:
+                dx[place] = g
+            else:
+                dx[place] += g
         return dx[inner]
 
     return y, pull
@@ -105,7 +112,7 @@ def upsample2d(x, *, factor):
 
 
 def windows(x, size, stride, padding, border):
-    """The places in a window as index tuples into the padded images, the padded images, and where x lies in them."""
+    """The places in a window as index tuples into the padded images, those images, where x lies in them, and if windows are apart."""
     kh, kw = pair("size", size, 1)
     sh, sw = pair("stride", size if stride is None else stride, 1)
     ph, pw = pair("padding", padding, 0)
@@ -124,7 +131,7 @@ def windows(x, size, stride, padding, border):
         (slice(None), slice(None), slice(i, i + sh * (oh - 1) + 1, sh), slice(j, j + sw * (ow - 1) + 1, sw))
         for i in range(kh) for j in range(kw)
     ]
-    return places, wide, inner
+    return places, wide, inner, sh >= kh and sw >= kw
 
 
 OPERATIONS = (max_pool2d, avg_pool2d, upsample2d)

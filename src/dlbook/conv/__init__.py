@@ -5,6 +5,6 @@ outside. Inside, channels lie last in memory: what looks like (N, C, H, W) is a 
 layer.
 """
 
-from .operations import OPERATIONS, conv2d, conv_transpose2d
+from .operations import OPERATIONS, conv1d, conv2d, conv_transpose2d
 
 __all__ = ["OPERATIONS", *(operation.__name__ for operation in OPERATIONS)]

@@ -6,7 +6,7 @@ Legend: N images, C channels in, O channels out, H × W pixels, KH × KW kernel,
 from dataclasses import replace
 
 from ..autograd import op
-from ..settings import pair
+from ..settings import pair, whole
 from .correlation import (
     Grid, channel_sums, channels_first, channels_last, correlate, kernel_first, kernel_gradient, kernel_last, spread,
 )
@@ -33,6 +33,7 @@ def conv2d(x, w, b, *, stride=1, padding=0, dilation=1):
     ValueError
         If channels disagree, a setting is out of range or the kernel is larger than the padded image.
 
+    >>> import numpy as np
     >>> conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), [0.5]).data.tolist()
     [[[[4.5, 4.5], [4.5, 4.5]]]]
     """
@@ -45,6 +46,43 @@ def conv2d(x, w, b, *, stride=1, padding=0, dilation=1):
         lambda g: channels_first(spread(channels_last(g), kernel_last(w), grid)),
         lambda g: kernel_first(kernel_gradient(images, channels_last(g), grid)),
         channel_sums,
+    )
+
+
+@op
+def conv1d(x, w, b, *, stride=1, padding=0, dilation=1):
+    """Cross-correlation of signals with kernels, plus a bias for each output channel: `conv2d` on pictures one pixel high.
+
+    Parameters
+    ----------
+    x : (N, C, T)
+    w : (O, C, K)
+    b : (O,)
+    stride, padding, dilation : int
+        Step of the kernel, zeros at both ends, distance between the taps of the kernel.
+
+    Returns
+    -------
+    (N, O, OT) with OT = (T + 2 padding - dilation (K - 1) - 1) // stride + 1.
+
+    Raises
+    ------
+    ValueError
+        If channels disagree, a setting is out of range or the kernel is longer than the padded signal.
+
+    >>> conv1d([[[1.0, 2.0, 4.0]]], [[[-1.0, 1.0]]], [0.0]).data.tolist()
+    [[[1.0, 2.0]]]
+    """
+    if x.ndim != 3 or w.ndim != 3 or x.shape[1] != w.shape[1] or b.shape != w.shape[:1]:
+        raise ValueError("conv1d needs x (N, C, T), w (O, C, K) with the same C, and b (O,)")
+    stride, padding, dilation = whole("stride", stride), whole("padding", padding, 0), whole("dilation", dilation)
+    y, pull_x, pull_w, pull_b = conv2d.__wrapped__(
+        x[:, :, None], w[:, :, None], b, stride=(1, stride), padding=(0, padding), dilation=(1, dilation))
+    return (
+        y[:, :, 0],
+        lambda g: pull_x(g[:, :, None])[:, :, 0],
+        lambda g: pull_w(g[:, :, None])[:, :, 0],
+        lambda g: pull_b(g[:, :, None]),
     )
 
 
@@ -71,6 +109,7 @@ def conv_transpose2d(x, w, b, *, stride=1, padding=0, output_padding=0, dilation
     ValueError
         If channels disagree or a setting is out of range.
 
+    >>> import numpy as np
     >>> conv_transpose2d(np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 2)), [0.0], stride=2).data.tolist()
     [[[[1.0, 1.0, 1.0, 1.0]]]]
     """
@@ -95,4 +134,4 @@ def conv_transpose2d(x, w, b, *, stride=1, padding=0, output_padding=0, dilation
     )
 
 
-OPERATIONS = (conv2d, conv_transpose2d)
+OPERATIONS = (conv1d, conv2d, conv_transpose2d)
