@@ -9,6 +9,7 @@ OMP_NUM_THREADS, or as many as there are cores; in a browser there is one.
 import os
 import sys
 from collections import deque
+from contextvars import copy_context
 
 MANY = 4  # more threads than this wait for memory, and for each other
 
@@ -50,7 +51,8 @@ def each(work, parts):
                 return
             results[position] = work(part)
 
-    helpers = [pool().submit(help) for _ in range(min(THREADS, len(parts)) - 1)]
+    # Helpers work in the context of the caller: what np.errstate says here holds there.
+    helpers = [pool().submit(copy_context().run, help) for _ in range(min(THREADS, len(parts)) - 1)]
     try:
         help()
     finally:
