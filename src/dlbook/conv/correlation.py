@@ -156,7 +156,8 @@ def batches(x, w_shape, grid):
     """Slices of the images whose copied pixels fit the cache."""
     kh, kw, c, o = w_shape
     (height, _), (oh, ow) = grid.seen, grid.out
-    step = max(1, CACHE // max(1, x.itemsize * max(c, o) * kw * (kh * oh if kw * c < THIN else height) * ow))
+    copied = kw * c * ow * (kh * oh if kw * c < THIN else height)
+    step = max(1, CACHE // (x.itemsize * max(1, copied, o * oh * ow)))
     return [slice(start, start + step) for start in range(0, len(x), step)]
 
 

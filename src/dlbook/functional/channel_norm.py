@@ -13,8 +13,8 @@ from ..autograd import floating, op
 from ..parallel import each
 from ..settings import number, whole
 
-LINE = 512  # numbers that make a line long enough
-BLOCK = 1 << 18  # numbers to work on at a time
+LINE = 256  # numbers that make a line long enough
+BLOCK = 1 << 17  # numbers to work on at a time
 
 
 @op
