@@ -161,6 +161,8 @@ def test_convolutions_are_the_operations():
     settings = {"stride": 2, "padding": 1, "output_padding": (1, 0)}
     assert np.array_equal(layer(IMAGES).data, conv.conv_transpose2d(IMAGES, layer.w, layer.b, **settings).data)
     assert layer.w.shape == (4, 2, 3, 3) and layer.b.shape == (2,)
+    turned = init.he_normal((2, 4, 3, 3), rng=rng()).swapaxes(0, 1)  # an output adds up products with 4 channels: the fan-in is 4 · 9
+    assert np.array_equal(layer.w.data, turned)
     assert np.array_equal(Conv2d(3, 4, 5, rng=rng(), init=init.xavier_normal).w.data, init.xavier_normal((4, 3, 5, 5), rng=rng()))
 
 

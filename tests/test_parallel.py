@@ -8,8 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from dlbook import Tensor, conv, nn, parallel
+from dlbook import Tensor, conv, nn, parallel, pool
 from dlbook.functional import channel_norm
+from dlbook.pool import max_pool2d
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def bits(rng):
     """Bits of values and gradients of what uses threads."""
     x = Tensor(rng.normal(size=(9, 8, 12, 10)).astype(np.float32), requires_grad=True)
     block, norm = nn.ResidualBlock(8, 16, stride=2, rng=rng), nn.GroupNorm(4, 16)
-    y = norm(block(x))
+    y = norm(block(max_pool2d(x, size=3, stride=1)))
     y.backward(seed=rng.normal(size=y.shape))
     return [y.data.tobytes(), x.grad.tobytes(), *(p.grad.tobytes() for p in [*block.parameters(), *norm.parameters()])]
 
@@ -70,6 +71,7 @@ def bits(rng):
 def test_the_bits_do_not_depend_on_the_number_of_threads(threads, monkeypatch):
     monkeypatch.setattr(conv.correlation, "CACHE", 1)  # a part for each image, so that there is something to share
     monkeypatch.setattr(channel_norm, "BLOCK", 1)
+    monkeypatch.setattr(pool, "BLOCK", 1)
     found = []
     for count in (1, 2, 3, 4):
         threads(count)

@@ -62,6 +62,16 @@ def each(work, parts):
     return results
 
 
+def blocks(rows, size, most):
+    """Slices of `rows` of `size` numbers each, with up to `most` numbers in a slice, but at least one row.
+
+    >>> blocks(5, 100, most=250)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, most // max(1, size))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
 def pool():
     """The threads that help: started at the first call, and anew in a process that was forked off."""
     global _pool

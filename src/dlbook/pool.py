@@ -1,13 +1,18 @@
 """Pooling: many pixels to one. Chapter *convolution*.
 
 Images are (N, C, H, W). The loops run over the K × K places in a window, not over the windows: each place is one strided
-slice of the whole batch.
+slice of all images at hand. These are as many as fit the cache, for every place passes over them once more.
 """
+
+import math
 
 import numpy as np
 
 from .autograd import op
+from .parallel import blocks, each
 from .settings import pair
+
+BLOCK = 1 << 17  # numbers to work on at a time
 
 
 @op
@@ -31,21 +36,33 @@ def max_pool2d(x, *, size, stride=None, padding=0):
     [[[[4.0]]]]
     """
     places, wide, inner, apart = windows(x, size, stride, padding, -np.inf)
-    y = wide[places[0]].copy(order="K")
-    for place in places[1:]:
-        np.maximum(y, wide[place], out=y)
+    images = blocks(len(x), math.prod(wide.shape[1:]), BLOCK)
+    y = np.empty_like(wide[places[0]])
+
+    def forward(some):
+        a, out = wide[some], y[some]
+        out[...] = a[places[0]]
+        for place in places[1:]:
+            np.maximum(out, a[place], out=out)
+
+    each(forward, images)
 
     def pull(g):
         dx = np.zeros_like(wide)
-        free = np.ones_like(y, dtype=bool)
-        for place in places:
-            hit = wide[place] == y
-            hit &= free
-            free ^= hit
-            if apart:  # every pixel is written once
-                np.multiply(g, hit, out=dx[place])
-            else:
-                dx[place] += g * hit
+
+        def backward(some):
+            a, out, largest = wide[some], dx[some], y[some]
+            free = np.ones_like(largest, dtype=bool)
+            for place in places:
+                hit = a[place] == largest
+                hit &= free
+                free ^= hit
+                if apart:  # every pixel is written once
+                    np.multiply(g[some], hit, out=out[place])
+                else:
+                    out[place] += g[some] * hit
+
+        each(backward, images)
         return dx[inner]
 
     return y, pull

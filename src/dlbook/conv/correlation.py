@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..parallel import each
+from ..parallel import blocks, each
 from ..settings import pair
 
-CACHE = 1 << 20  # bytes of copied pixels to work on at a time
+CACHE = 1 << 18  # copied numbers to work on at a time
 THIN = 16  # below this many numbers in a kernel row, products are too small to be fast: copy whole patches instead
 SMALL = 10**6  # a product of no more multiplications OpenBLAS takes as it comes, a fifth faster than one that it repacks first
 
@@ -157,8 +157,7 @@ def batches(x, w_shape, grid):
     kh, kw, c, o = w_shape
     (height, _), (oh, ow) = grid.seen, grid.out
     copied = kw * c * ow * (kh * oh if kw * c < THIN else height)
-    step = max(1, CACHE // (x.itemsize * max(1, copied, o * oh * ow)))
-    return [slice(start, start + step) for start in range(0, len(x), step)]
+    return blocks(len(x), max(copied, o * oh * ow), CACHE)
 
 
 def padded(x, grid):

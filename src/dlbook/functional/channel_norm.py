@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..autograd import floating, op
-from ..parallel import each
+from ..parallel import blocks, each
 from ..settings import number, whole
 
 LINE = 256  # numbers that make a line long enough
@@ -42,7 +42,7 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
     eps = number("eps", eps, 0)
     last, pixels = _last(x), math.prod(x.shape[2:])
     lines, each_line = _lines(last.reshape(n, pixels, c))  # (N, lines, pixels in a line · C)
-    images = _blocks(n, pixels * c)
+    images = blocks(n, pixels * c, BLOCK)
     ones = np.ones(lines.shape[1], x.dtype)
     y, mean, inverse = np.empty_like(lines), np.empty((n, c), x.dtype), np.empty((n, c), x.dtype)
 
@@ -121,7 +121,7 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
     last = _last(x)
     lines, each_line = _lines(last.reshape(1, count, c))
     lines = lines[0]  # (lines, pixels in a line · C)
-    blocks = _blocks(*lines.shape)
+    some_lines = blocks(*lines.shape, BLOCK)
     if moments is None:
         mean, variance = _moments(lines, c)
         if observe is not None:
@@ -137,7 +137,7 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
         out *= scale
         out += shift
 
-    each(forward, blocks)
+    each(forward, some_lines)
 
     def pull(g):
         g = _last(g).reshape(lines.shape)
@@ -147,7 +147,7 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
             d = np.subtract(lines[some], middle, out=dx[some])
             return np.stack([_sums(g[some] * d, c), _sums(g[some], c)])
 
-        dgain, dbias = sum(each(sums, blocks), np.zeros((2, c), x.dtype))
+        dgain, dbias = sum(each(sums, some_lines), np.zeros((2, c), x.dtype))
         dgain *= inverse
         # Σ gain·g / M and Σ gain·g·x̂ / M are the two gradients just computed: nothing is summed twice.
         share = 0 if moments is not None else gain * inverse / -count
@@ -159,7 +159,7 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
             out += level
             out += g[some] * scale
 
-        each(backward, blocks)
+        each(backward, some_lines)
         return _first(dx, last.shape), dgain, dbias
 
     return _first(y, last.shape), pull
@@ -187,8 +187,6 @@ def _moments(lines, c):
 
     The variance is the mean of squared distances from a mean, never a difference of squares: that would lose all digits.
     """
-    blocks = _blocks(*lines.shape)
-
     def within(some):
         a = lines[some]
         values = a.size // c
@@ -197,7 +195,7 @@ def _moments(lines, c):
         d *= d
         return values, mean, _sums(d, c)
 
-    found = each(within, blocks)
+    found = each(within, blocks(*lines.shape, BLOCK))
     count = lines.size // c
     mean = sum(values * own for values, own, _ in found) / count
     squares = sum(own_squares + values * (own - mean) * (own - mean) for values, own, own_squares in found)
@@ -214,12 +212,6 @@ def _lines(a):
     n, pixels, c = a.shape
     each_line = next(k for k in range(max(1, LINE // c), 0, -1) if pixels % k == 0)
     return a.reshape(n, pixels // each_line, each_line * c), each_line
-
-
-def _blocks(rows, numbers):
-    """Slices of `rows` of so many numbers each, as many as fit the cache."""
-    step = max(1, BLOCK // numbers)
-    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def _last(x):

@@ -73,6 +73,10 @@ class Conv2d(Module):
 class ConvTranspose2d(Module):
     """`conv.conv_transpose2d` with learned kernels and bias: (N, C, H, W) to (N, O, OH, OW), enlarging.
 
+    Its kernels are (C, O, KH, KW), but what an output adds up are products with C channels: so they are drawn as (O, C, KH, KW),
+    the shape from which `init` reads the fan-in, and turned. A stride s spreads the taps over s² outputs, which no `init` knows:
+    for signals of unchanged size draw them s times as large.
+
     >>> ConvTranspose2d(8, 1, 2, stride=2, rng=np.random.default_rng(0))(np.ones((2, 8, 5, 6), np.float32)).shape
     (2, 1, 10, 12)
     """
@@ -82,7 +86,8 @@ class ConvTranspose2d(Module):
         init=initialisers.he_normal, dtype=np.float32,
     ):
         kernel = pair("kernel", kernel)
-        self.w = Tensor(init((in_channels, out_channels, *kernel), rng=rng, dtype=dtype), requires_grad=True)
+        drawn = init((out_channels, in_channels, *kernel), rng=rng, dtype=dtype)
+        self.w = Tensor(np.ascontiguousarray(drawn.swapaxes(0, 1)), requires_grad=True)
         self.b = Tensor(np.zeros(out_channels, dtype), requires_grad=True)
         self.settings = {
             "stride": pair("stride", stride), "padding": pair("padding", padding, 0),
