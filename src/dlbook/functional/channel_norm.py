@@ -43,17 +43,14 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
     last, pixels = _last(x), math.prod(x.shape[2:])
     lines, each_line = _lines(last.reshape(n, pixels, c))  # (N, lines, pixels in a line · C)
     images = blocks(n, pixels * c, BLOCK)
-    ones = np.ones(lines.shape[1], x.dtype)
+    ones = np.ones(pixels, x.dtype)
+    group = np.arange(c) // (c // groups)
+    together = (group[:, None] == group).astype(x.dtype) / (pixels * c // groups)  # sums of channels times this: means of groups
     y, mean, inverse = np.empty_like(lines), np.empty((n, c), x.dtype), np.empty((n, c), x.dtype)
 
     def sums(a):
         """(images, C)"""
-        return (ones @ a).reshape(len(a), each_line, c).sum(axis=1)
-
-    def means(totals):
-        """Of each group, for each of its channels; (images, C)."""
-        grouped = totals.reshape(len(totals), groups, c // groups).sum(axis=2) / (pixels * c // groups)
-        return np.repeat(grouped, c // groups, axis=1)
+        return ones @ a.reshape(len(a), pixels, c)
 
     def along(a):
         """(images, C) as what to combine lines with."""
@@ -61,9 +58,9 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
 
     def forward(some):
         a, out = lines[some], y[some]
-        mean[some] = means(sums(a))
+        mean[some] = sums(a) @ together
         np.subtract(a, along(mean[some]), out=out)
-        inverse[some] = 1 / np.sqrt(means(sums(out * out)) + eps)
+        inverse[some] = 1 / np.sqrt(sums(out * out) @ together + eps)
         out *= along(gain * inverse[some])
         out += along(np.broadcast_to(bias, inverse[some].shape))
 
@@ -80,9 +77,9 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
             dgain[some] = sums(g[some] * xhat) * i
             # d = gain · g; what leaves it are the means of d and of d x̂ over the group
             out = np.multiply(g[some], along(gain * i), out=dx[some])
-            xhat *= along(i * i * means(gain * dgain[some]))
+            xhat *= along(i * i * (gain * dgain[some] @ together))
             out -= xhat
-            out -= along(i * means(gain * dbias[some]))
+            out -= along(i * (gain * dbias[some] @ together))
 
         each(backward, images)
         ones = np.ones(n, x.dtype)
