@@ -18,7 +18,7 @@ SHAPES = [(2, HIDDEN), (HIDDEN,), (WAVES, HIDDEN), (HIDDEN,), *[(HIDDEN, HIDDEN)
 
 
 def arrays(rng):
-    """`points` and `noise` (B, 2), `t` (B,), `keep` (T,) the share of the signal left at each time, `waves` (T, 32), `parameters`."""
+    """`points` and `noise` (B, 2), `t` (B,), `parameters`; for each time `keep` (T,), the signal left, and `waves` (T, 32)."""
     t = np.arange(TIMES)[:, None] * np.exp(-np.log(10_000) * np.linspace(0, 1, WAVES // 2))
     return {
         "points": rng.normal(size=(BATCH, 2)).astype(np.float32) * 0.5 + 1,

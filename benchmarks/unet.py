@@ -1,4 +1,4 @@
-"""A U-Net that denoises small grey pictures (Ronneberger et al. 2015; Ho, Jain & Abbeel 2020), on 8 × 8 and 16 × 16 pixels. Adam.
+"""U-Nets that denoise grey pictures of 8 × 8 and 16 × 16 pixels (Ronneberger et al. 2015; Ho, Jain & Abbeel 2020). Adam.
 
 On the way down a block at each size, on the way up another that also sees what the way down had there; the time of the
 diffusion enters every block. A block is x + F(x) with group norm, SiLU and convolution, twice. `B` is the batch.
@@ -137,7 +137,8 @@ def flops(size, channels, batch):
     total = product_flops(ends, 9, channels[0], input_gradient=False) + product_flops(ends, 9 * channels[0], 1)
     for c, o, level in sum(plan(channels), []):
         rows = batch * (size >> level) ** 2
-        total += product_flops(rows, 9 * c, o) + product_flops(rows, 9 * o, o) + product_flops(batch, WAVES, o, input_gradient=False)
+        total += product_flops(rows, 9 * c, o) + product_flops(rows, 9 * o, o)
+        total += product_flops(batch, WAVES, o, input_gradient=False)
         if c != o:
             total += product_flops(rows, c, o)
     return total

@@ -97,7 +97,8 @@ def test_a_process_that_was_forked_off_starts_threads_of_its_own():
 
 
 @pytest.mark.parametrize("settings, count", [
-    ({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "2"}, 2), ({"OMP_NUM_THREADS": "99"}, parallel.MANY), ({"OMP_NUM_THREADS": "0"}, 1),
+    ({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "2"}, 2), ({"OMP_NUM_THREADS": "99"}, parallel.MANY),
+    ({"OMP_NUM_THREADS": "0"}, 1),
     ({"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "3", "DLBOOK_THREADS": "1"}, 1),
 ])
 def test_the_number_of_threads_is_that_of_the_products_unless_one_says_otherwise(monkeypatch, settings, count):

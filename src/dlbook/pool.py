@@ -129,7 +129,7 @@ def upsample2d(x, *, factor):
 
 
 def windows(x, size, stride, padding, border):
-    """The places in a window as index tuples into the padded images, those images, where x lies in them, and if windows are apart."""
+    """Index tuples of the places in a window of the padded images, those images, where x lies in them, if windows are apart."""
     kh, kw = pair("size", size, 1)
     sh, sw = pair("stride", size if stride is None else stride, 1)
     ph, pw = pair("padding", padding, 0)
