@@ -63,12 +63,13 @@ def each(work, parts):
 
 
 def blocks(rows, size, most):
-    """Slices of `rows` of `size` numbers each, with up to `most` numbers in a slice, but at least one row.
+    """Slices of `rows` of `size` numbers each: about equal, with up to `most` numbers in a slice, but at least one row.
 
     >>> blocks(5, 100, most=250)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    step = max(1, most // max(1, size))
+    count = max(1, -(-rows // max(1, most // max(1, size))))
+    step = max(1, -(-rows // count))
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 

@@ -2,7 +2,7 @@
 
 Convolutions leave channels last in memory, (N, pixels, C), and so the work is done there. NumPy is slow at adding a vector of
 C numbers to every pixel, so several pixels make one long *line*, and the vector is repeated as often. Lines are taken a few
-at a time, so that what is computed from them stays in cache; each such block leaves its sums, and they are added in order.
+at a time, so that what is computed from them stays in cache. (Threads do not pay here: the passes are too short.)
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..autograd import floating, op
-from ..parallel import blocks, each
+from ..parallel import blocks
 from ..settings import number, whole
 
 LINE = 256  # numbers that make a line long enough
@@ -56,7 +56,7 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
         """(images, C) as what to combine lines with."""
         return np.tile(a, each_line)[:, None]
 
-    def forward(some):
+    for some in images:
         a, out = lines[some], y[some]
         mean[some] = sums(a) @ together
         np.subtract(a, along(mean[some]), out=out)
@@ -64,13 +64,10 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
         out *= along(gain * inverse[some])
         out += along(np.broadcast_to(bias, inverse[some].shape))
 
-    each(forward, images)
-
     def pull(g):
         g = _last(g).reshape(lines.shape)
         dx, dgain, dbias = np.empty_like(lines), np.empty((n, c), x.dtype), np.empty((n, c), x.dtype)
-
-        def backward(some):
+        for some in images:
             i = inverse[some]
             xhat = lines[some] - along(mean[some])
             dbias[some] = sums(g[some])
@@ -80,8 +77,6 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
             xhat *= along(i * i * (gain * dgain[some] @ together))
             out -= xhat
             out -= along(i * (gain * dbias[some] @ together))
-
-        each(backward, images)
         ones = np.ones(n, x.dtype)
         return _first(dx, last.shape), ones @ dgain, ones @ dbias
 
@@ -118,7 +113,7 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
     last = _last(x)
     lines, each_line = _lines(last.reshape(1, count, c))
     lines = lines[0]  # (lines, pixels in a line · C)
-    some_lines = blocks(*lines.shape, BLOCK)
+    parts = blocks(*lines.shape, BLOCK)
     if moments is None:
         mean, variance = _moments(lines, c)
         if observe is not None:
@@ -129,34 +124,27 @@ def batch_norm(x, gain, bias, *, moments=None, observe=None, eps=1e-5):
     middle, scale, shift = (np.tile(v, each_line) for v in (mean.astype(x.dtype), gain * inverse, bias))
     y = np.empty_like(lines)
 
-    def forward(some):
+    for some in parts:
         out = np.subtract(lines[some], middle, out=y[some])
         out *= scale
         out += shift
 
-    each(forward, some_lines)
-
     def pull(g):
         g = _last(g).reshape(lines.shape)
-        dx = np.empty_like(lines)
-
-        def sums(some):
+        dx, dgain, dbias = np.empty_like(lines), np.zeros(c, x.dtype), np.zeros(c, x.dtype)
+        for some in parts:
             d = np.subtract(lines[some], middle, out=dx[some])
-            return np.stack([_sums(g[some] * d, c), _sums(g[some], c)])
-
-        dgain, dbias = sum(each(sums, some_lines), np.zeros((2, c), x.dtype))
+            dgain += _sums(g[some] * d, c)
+            dbias += _sums(g[some], c)
         dgain *= inverse
         # Σ gain·g / M and Σ gain·g·x̂ / M are the two gradients just computed: nothing is summed twice.
         share = 0 if moments is not None else gain * inverse / -count
         slope, level = np.tile(share * inverse * dgain, each_line), np.tile(share * dbias, each_line)
-
-        def backward(some):
+        for some in parts:
             out = dx[some]  # the distances from the mean
             out *= slope
             out += level
             out += g[some] * scale
-
-        each(backward, some_lines)
         return _first(dx, last.shape), dgain, dbias
 
     return _first(y, last.shape), pull
@@ -184,15 +172,14 @@ def _moments(lines, c):
 
     The variance is the mean of squared distances from a mean, never a difference of squares: that would lose all digits.
     """
-    def within(some):
+    found = []
+    for some in blocks(*lines.shape, BLOCK):
         a = lines[some]
         values = a.size // c
         mean = _sums(a, c) / values
         d = a - np.tile(mean, a.shape[1] // c)
         d *= d
-        return values, mean, _sums(d, c)
-
-    found = each(within, blocks(*lines.shape, BLOCK))
+        found.append((values, mean, _sums(d, c)))
     count = lines.size // c
     mean = sum(values * own for values, own, _ in found) / count
     squares = sum(own_squares + values * (own - mean) * (own - mean) for values, own, own_squares in found)
