@@ -59,9 +59,9 @@ def test_an_error_in_a_part_arrives(threads, count, bad):
     assert parallel.each(abs, [-1, -2]) == [1, 2], "and the next call works"
 
 
-def bits(rng):
+def bits(rng, size=(9, 8, 12, 10)):
     """Bits of values and gradients of what uses threads."""
-    x = Tensor(rng.normal(size=(9, 8, 12, 10)).astype(np.float32), requires_grad=True)
+    x = Tensor(rng.normal(size=size).astype(np.float32), requires_grad=True)
     block, norm = nn.ResidualBlock(8, 16, stride=2, rng=rng), nn.GroupNorm(4, 16)
     y = norm(block(max_pool2d(x, size=3, stride=1)))
     y.backward(seed=rng.normal(size=y.shape))
@@ -78,6 +78,22 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(threads, monkeypatch):
         found.append(bits(np.random.default_rng(0)))
         assert (parallel._pool is not None) == (count > 1), "threads were at work"
     assert all(again == found[0] for again in found)
+
+
+def test_nor_on_that_of_the_products():
+    code = """if True:
+        import hashlib
+        import numpy as np
+        from test_parallel import bits
+        print(hashlib.sha256(b"".join(bits(np.random.default_rng(0), size=(64, 8, 40, 38)))).hexdigest())"""
+    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    answers = set()
+    for count in "12":
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        answers.add(done.stdout)
+    assert len(answers) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")

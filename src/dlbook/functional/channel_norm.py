@@ -2,7 +2,8 @@
 
 Convolutions leave channels last in memory, (N, pixels, C), and so the work is done there. NumPy is slow at adding a vector of
 C numbers to every pixel, so several pixels make one long *line*, and the vector is repeated as often. Lines are taken a few
-at a time, so that what is computed from them stays in cache. (Threads do not pay here: the passes are too short.)
+at a time, so that what is computed from them stays in cache. (Threads do not pay here: the passes are too short.) Sums over
+lines are NumPy's own: a product with ones is no faster here, and its bits would depend on how many threads BLAS uses.
 """
 
 import math
@@ -43,14 +44,13 @@ def group_norm(x, gain, bias, *, groups, eps=1e-5):
     last, pixels = _last(x), math.prod(x.shape[2:])
     lines, each_line = _lines(last.reshape(n, pixels, c))  # (N, lines, pixels in a line · C)
     images = blocks(n, pixels * c, BLOCK)
-    ones = np.ones(pixels, x.dtype)
     group = np.arange(c) // (c // groups)
     together = (group[:, None] == group).astype(x.dtype) / (pixels * c // groups)  # sums of channels times this: means of groups
     y, mean, inverse = np.empty_like(lines), np.empty((n, c), x.dtype), np.empty((n, c), x.dtype)
 
     def sums(a):
         """(images, C)"""
-        return ones @ a.reshape(len(a), pixels, c)
+        return a.sum(axis=1).reshape(len(a), each_line, c).sum(axis=1)
 
     def along(a):
         """(images, C) as what to combine lines with."""
@@ -188,7 +188,7 @@ def _moments(lines, c):
 
 def _sums(lines, c):
     """(C,): the sum of each channel."""
-    return (np.ones(len(lines), lines.dtype) @ lines).reshape(-1, c).sum(axis=0)
+    return lines.sum(axis=0).reshape(-1, c).sum(axis=0)
 
 
 def _lines(a):
