@@ -7,6 +7,7 @@ engine runs in a process of its own, all of them by turns in one run, and what c
     mlp, ...   one family of workloads in each file: a function for the arrays, a function for each engine
     composed   engines that take a formula in NumPy's own functions
     engines    who is compared, and what they need
+    plant      the same initial weights in every engine
     worker     the process in which one engine takes its steps
     race       many such processes by turns: do their losses agree, how do their times compare
     report     the table, and `_build/bench.json`
@@ -22,7 +23,7 @@ To add a workload, write its family file (`mlp` is the pattern) and name it in `
 An engine that cannot take the step, or not in fair shape, is left out of that workload.
 """
 
-from . import charlstm, gpt, mlp
+from . import charlstm, ddpm, gpt, lenet, mlp, residual, unet
 
-FAMILIES = (mlp, charlstm, gpt)
+FAMILIES = (mlp, lenet, residual, charlstm, gpt, ddpm, unet)
 WORKLOADS = {workload.name: workload for family in FAMILIES for workload in family.WORKLOADS}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from samples import images
 from samples.making import normal
 
-from dlbook import Tensor, conv
-from dlbook.conv import conv2d, conv_transpose2d
+from dlbook import Tensor
+from dlbook.conv import conv1d, conv2d, conv_transpose2d, correlation
 from dlbook.pool import avg_pool2d, max_pool2d, upsample2d
 
 
@@ -39,12 +39,13 @@ def convolutions(draw):
 
 
 @settings(max_examples=150)
-@given(convolutions(), st.sampled_from([1, conv.CACHE]), st.sampled_from([0, conv.THIN, 10**9]))
-def test_convolution_is_the_sum_over_its_taps(case, cache, thin):
+@given(convolutions(), st.sampled_from([1, correlation.CACHE]), st.sampled_from([0, correlation.THIN, 10**9]), st.sampled_from([1, 10**9]))
+def test_convolution_is_the_sum_over_its_taps(case, cache, thin, small):
     x, w, b, chosen = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "CACHE", cache)
-        patch.setattr(conv, "THIN", thin)
+        patch.setattr(correlation, "CACHE", cache)
+        patch.setattr(correlation, "THIN", thin)
+        patch.setattr(correlation, "SMALL", small)
         y, g, (dx, dw, db) = run(conv2d, x, w, b, **chosen)
     np.testing.assert_allclose(y, images.conv2d_formula(x, w, b, **chosen), rtol=1e-11, atol=1e-11)
     # y - b is linear in x and in w, so its derivative along x is itself, and so is that along w
@@ -105,7 +106,7 @@ def test_a_shifted_image_gives_a_shifted_answer():
 def test_layers_pass_images_on_without_a_copy():
     y = conv2d(normal((2, 3, 6, 5), 0), normal((4, 3, 2, 3), 1), np.zeros(4))
     for z in (y, max_pool2d(y, size=2), avg_pool2d(y, size=2), upsample2d(y, factor=2)):
-        assert np.shares_memory(conv.channels_last(z.data), z.data)
+        assert np.shares_memory(correlation.channels_last(z.data), z.data)
 
 
 def test_among_equals_the_first_takes_the_gradient():
@@ -142,6 +143,10 @@ V, C = W.transpose(1, 0, 2, 3), np.ones(4, np.float32)
     (lambda: conv2d(X, W, B, dilation=10**400), ValueError, ["conv2d", "image of (5, 6)"]),
     (lambda: conv2d(X, W, B, dilation=(5, 1)), ValueError, ["conv2d", "(6, 3) pixels", "image of (5, 6)", "padding (0, 0)"]),
     (lambda: conv2d(X, W[:, :, :0], B), ValueError, ["conv2d", "does not fit"]),
+    (lambda: conv1d(X, W, B), ValueError, ["conv1d", "(2, 3, 5, 6)", "x (N, C, T)", "w (O, C, K)"]),
+    (lambda: conv1d(X[0], W[0], B[:2]), ValueError, ["conv1d", "the same C", "b (O,)"]),
+    (lambda: conv1d(X[0], X[0], B[:3], stride=(1, 2)), ValueError, ["conv1d", "stride", "from 1 up", "(1, 2)"]),
+    (lambda: conv1d(X[0], X[0], B[:3], dilation=2), ValueError, ["conv1d", "does not fit"]),
     (lambda: conv_transpose2d(X, W, B), ValueError, ["conv_transpose2d", "w (C, O, KH, KW)", "b (O,)"]),
     (lambda: conv_transpose2d(X, V, C[:2]), ValueError, ["conv_transpose2d", "b (O,)", "(2,)"]),
     (lambda: conv_transpose2d(X, V, C, stride=2, output_padding=2), ValueError, ["output_padding (2, 2)", "smaller than stride (2, 2)"]),

@@ -11,8 +11,8 @@ from dlbook import Tensor, conv, functional, init, nn, no_grad, pool, recurrent
 from dlbook.attention import attention, rotary, sinusoids
 from dlbook.graphs import adjacency
 from dlbook.nn import (
-    GAT, GCN, GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock, Flatten,
-    GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Readout, ResidualBlock, RMSNorm, UNet, Upsample2d,
+    GAT, GCN, GPT, GRU, LSTM, RNN, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, DecoderBlock, Dropout, Embedding, EncoderBlock,
+    Flatten, GroupNorm, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Readout, ResidualBlock, RMSNorm, UNet, Upsample2d,
 )
 from dlbook.ops import relu
 
@@ -46,6 +46,8 @@ LAYERS = {
     "RMSNorm": (lambda **s: RMSNorm(5, **s), (IMAGES,), (3, 4, 6, 5)),
     "GroupNorm": (lambda **s: GroupNorm(2, 4, **s), (IMAGES,), (3, 4, 6, 5)),
     "BatchNorm": (lambda **s: BatchNorm(4, **s), (IMAGES,), (3, 4, 6, 5)),
+    "Conv1d": (lambda **s: Conv1d(5, 4, 3, rng=rng(), stride=2, padding=1, dilation=2, **s), (STEPS,), (2, 4, 3)),
+    "Conv1d same": (lambda **s: Conv1d(5, 4, 3, rng=rng(), padding="same", dilation=2, **s), (STEPS,), (2, 4, 8)),
     "Conv2d": (lambda **s: Conv2d(4, 2, (3, 2), rng=rng(), stride=(2, 1), padding=1, dilation=(1, 2), **s), (IMAGES,), (3, 2, 3, 5)),
     "Conv2d same": (lambda **s: Conv2d(4, 2, (3, 5), rng=rng(), padding="same", dilation=2, **s), (IMAGES,), (3, 2, 6, 5)),
     "ConvTranspose2d": (
@@ -163,10 +165,14 @@ def test_convolutions_are_the_operations():
     layer = LAYERS["Conv2d"][0]()
     settings = {"stride": (2, 1), "padding": 1, "dilation": (1, 2)}
     assert np.array_equal(layer(IMAGES).data, conv.conv2d(IMAGES, layer.w, layer.b, **settings).data)
+    layer = LAYERS["Conv1d"][0]()
+    assert np.array_equal(layer(STEPS).data, conv.conv1d(STEPS, layer.w, layer.b, stride=2, padding=1, dilation=2).data)
     layer = LAYERS["ConvTranspose2d"][0]()
     settings = {"stride": 2, "padding": 1, "output_padding": (1, 0)}
     assert np.array_equal(layer(IMAGES).data, conv.conv_transpose2d(IMAGES, layer.w, layer.b, **settings).data)
     assert layer.w.shape == (4, 2, 3, 3) and layer.b.shape == (2,)
+    turned = init.he_normal((2, 4, 3, 3), rng=rng()).swapaxes(0, 1)  # an output adds up products with 4 channels: the fan-in is 4 · 9
+    assert np.array_equal(layer.w.data, turned)
     assert np.array_equal(Conv2d(3, 4, 5, rng=rng(), init=init.xavier_normal).w.data, init.xavier_normal((4, 3, 5, 5), rng=rng()))
 
 
@@ -434,6 +440,9 @@ def gpt(**changes):
     (lambda: Dropout(1, rng=rng()), ValueError, ["rate", "below 1"]),
     (lambda: Dropout(0.5, rng=0), TypeError, ["rng is 0", "np.random.default_rng(0)"]),
     (lambda: Dropout(0.5), TypeError, ["rng"]),
+    (lambda: Conv1d(3, 4, (3,), rng=rng()), ValueError, ["kernel", "from 1 up", "(3,)"]),
+    (lambda: Conv1d(3, 4, 2, padding="same", rng=rng()), ValueError, ["same", "odd reach", "(2,)"]),
+    (lambda: Conv1d(3, 4, 3, padding="valid", rng=rng()), ValueError, ["padding", "'valid'"]),
     (lambda: Conv2d(3, 4, 0, rng=rng()), ValueError, ["kernel", "from 1 up", "0"]),
     (lambda: Conv2d(0, 4, 3, rng=rng()), ValueError, ["in_channels", "whole number from 1 up", "0"]),
     (lambda: Conv2d(3, 4, 3, padding="valid", rng=rng()), ValueError, ["padding", "'valid'"]),

@@ -5,7 +5,7 @@ import pytest
 from samples.making import normal
 
 from dlbook import Tensor
-from dlbook.functional import batch_moments, batch_norm, dropout, embedding, group_norm, layer_norm, rms_norm
+from dlbook.functional import batch_moments, batch_norm, channel_norm, dropout, embedding, group_norm, layer_norm, rms_norm
 
 
 def rng(seed=0):
@@ -57,11 +57,34 @@ def test_what_is_constant_becomes_the_bias():
         assert np.array_equal(y.data, np.tile(bias, (3, 1)))
 
 
-def test_moments_that_are_known_are_not_computed_again():
+def test_moments_that_are_given_are_constants():
     gain, bias = normal((4,), 1), normal((4,), 2)
-    (y, gradients), (again, others) = run(batch_norm, X, gain, bias), run(batch_norm, X, gain, bias, moments=batch_moments(X))
-    for ours, theirs in zip([y, *gradients], [again, *others]):
-        assert np.array_equal(ours, theirs)
+    (y, (dx, *others)), (again, (fixed, *same)) = run(batch_norm, X, gain, bias), run(batch_norm, X, gain, bias, moments=batch_moments(X))
+    for ours, theirs in zip([y, *others], [again, *same]):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert np.abs(dx.sum(axis=(0, 2, 3))).max() < 1e-12 < 0.01 < np.abs(fixed.sum(axis=(0, 2, 3))).min(), "a shift of x goes unseen, or not"
+
+
+def test_whoever_observes_is_told_the_moments_of_the_batch_and_how_many_values_they_are_of():
+    told = []
+    batch_norm(X, ONE, ZERO, observe=lambda *moments: told.append(moments))
+    ((mean, variance, count),) = told
+    assert count == 5 * 3 * 2 and all(np.array_equal(a, b) for a, b in zip((mean, variance), batch_moments(X)))
+    batch_norm(X, ONE, ZERO, moments=(ZERO, ONE), observe=told.append)
+    assert len(told) == 1, "moments that are given are known"
+
+
+@pytest.mark.parametrize("line, block", [(1, 1), (8, 1), (8, 48), (512, 10**9)])
+def test_how_the_work_is_cut_changes_nothing(monkeypatch, line, block):
+    gain, bias = normal((4,), 1), normal((4,), 2)
+    calls = [(batch_norm, {}), (batch_norm, {"moments": (bias, gain * gain)}), (group_norm, {"groups": 2})]
+    whole = [run(f, X, gain, bias, **settings) for f, settings in calls]
+    monkeypatch.setattr(channel_norm, "LINE", line)
+    monkeypatch.setattr(channel_norm, "BLOCK", block)
+    for (f, settings), (y, gradients) in zip(calls, whole):
+        again, others = run(f, X, gain, bias, **settings)
+        for ours, theirs in zip([y, *gradients], [again, *others]):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
 def test_moments():
@@ -138,12 +161,10 @@ A, G = np.ones((2, 4), np.float32), np.ones(4, np.float32)
     (lambda: batch_norm(A, G[:3], G), ValueError, ["batch_norm", "(2, 4), (3,), (4,)", "x (N, C, ...)"]),
     (lambda: batch_norm(A[:1], G, G), ValueError, ["batch_norm", "(1, 4)", "at least two values", "eval()"]),
     (lambda: batch_norm(G, G, G), ValueError, ["batch_norm", "x (N, C, ...)"]),
-    (lambda: batch_norm(A, G, G, fixed=True), ValueError, ["batch_norm", "fixed=True needs the moments"]),
-    (lambda: batch_norm(A, G, G, fixed="yes", moments=(G, G)), ValueError, ["batch_norm", "fixed", "True or False", "'yes'"]),
     (lambda: batch_norm(A, G, G, moments=G), ValueError, ["batch_norm", "moments", "mean and variance"]),
     (lambda: batch_norm(A, G, G, moments=7), ValueError, ["batch_norm", "moments", "mean and variance", "7"]),
-    (lambda: batch_norm(A, G, G, moments=(G[:1], G), fixed=True), ValueError, ["batch_norm", "moments", "each (4,)", "(1,) and (4,)"]),
-    (lambda: batch_norm(A, G, G, moments=(G, -G), fixed=True), ValueError, ["batch_norm", "not negative"]),
+    (lambda: batch_norm(A, G, G, moments=(G[:1], G)), ValueError, ["batch_norm", "moments", "each (4,)", "(1,) and (4,)"]),
+    (lambda: batch_norm(A, G, G, moments=(G, -G)), ValueError, ["batch_norm", "not negative"]),
     (lambda: batch_moments(A[0]), ValueError, ["batch_moments", "(N, C, ...)", "(4,)"]),
     (lambda: batch_moments(A[:0]), ValueError, ["batch_moments", "at least one value", "(0, 4)"]),
     (lambda: embedding(A, ids=[0, 2]), ValueError, ["embedding", "from 0 to 1", "from 0 to 2"]),

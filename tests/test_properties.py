@@ -74,7 +74,7 @@ SETTINGS = {
     "rate": NUMBER | st.just(0.25),
     "rng": st.sampled_from([Replayed(0), Replayed(2), None, 0]),
     "causal": FLAG,
-    "fixed": FLAG,
+    "observe": st.none(),
     "mask": st.none() | st.sampled_from(SHAPES).flatmap(lambda shape: filled(shape, bool, False)),
     "bias": st.none() | st.sampled_from(SHAPES).flatmap(lambda shape: filled(shape, np.float64, False) | filled(shape, np.int64, False)),
     "moments": st.none() | st.lists(st.sampled_from([(4,), (3,), (1,), (), (4, 1)]).flatmap(lambda shape: filled(shape, np.float64, False)), max_size=3),

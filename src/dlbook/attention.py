@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .autograd import floating, op
-from .settings import flag, number, whole
+from .settings import flag, floats, number, whole
 
 
 @op
@@ -208,7 +208,7 @@ def sinusoids(length, channels, *, base=10000.0, dtype=np.float32):
     [[0.0, 0.0, 1.0, 1.0]]
     """
     angle = angles(whole("length", length, 0), whole("channels", channels), base)
-    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype(dtype)
+    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype(floats("dtype", dtype))
 
 
 def angles(length, channels, base, start=0):

@@ -1,13 +1,18 @@
 """Pooling: many pixels to one. Chapter *convolution*.
 
 Images are (N, C, H, W). The loops run over the K × K places in a window, not over the windows: each place is one strided
-slice of the whole batch.
+slice of all images at hand. These are as many as fit the cache, for every place passes over them once more.
 """
+
+import math
 
 import numpy as np
 
 from .autograd import op
+from .parallel import blocks, each
 from .settings import pair
+
+BLOCK = 1 << 17  # numbers to work on at a time
 
 
 @op
@@ -30,18 +35,34 @@ def max_pool2d(x, *, size, stride=None, padding=0):
     >>> max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], size=2).data.tolist()
     [[[[4.0]]]]
     """
-    places, wide, inner = windows(x, size, stride, padding, -np.inf)
-    y = wide[places[0]].copy(order="K")
-    for place in places[1:]:
-        np.maximum(y, wide[place], out=y)
+    places, wide, inner, apart = windows(x, size, stride, padding, -np.inf)
+    images = blocks(len(x), math.prod(wide.shape[1:]), BLOCK)
+    y = np.empty_like(wide[places[0]])
+
+    def forward(some):
+        a, out = wide[some], y[some]
+        out[...] = a[places[0]]
+        for place in places[1:]:
+            np.maximum(out, a[place], out=out)
+
+    each(forward, images)
 
     def pull(g):
         dx = np.zeros_like(wide)
-        free = np.ones_like(y, dtype=bool)
-        for place in places:
-            hit = free & (wide[place] == y)
-            dx[place] += g * hit
-            free &= ~hit
+
+        def backward(some):
+            a, out, largest = wide[some], dx[some], y[some]
+            free = np.ones_like(largest, dtype=bool)
+            for place in places:
+                hit = a[place] == largest
+                hit &= free
+                free ^= hit
+                if apart:  # every pixel is written once
+                    np.multiply(g[some], hit, out=out[place])
+                else:
+                    out[place] += g[some] * hit
+
+        each(backward, images)
         return dx[inner]
 
     return y, pull
@@ -56,7 +77,7 @@ def avg_pool2d(x, *, size, stride=None, padding=0):
     >>> avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], size=2).data.tolist()
     [[[[2.5]]]]
     """
-    places, wide, inner = windows(x, size, stride, padding, 0.0)
+    places, wide, inner, apart = windows(x, size, stride, padding, 0.0)
     share = x.dtype.type(1 / len(places))
     y = wide[places[0]].copy(order="K")
     for place in places[1:]:
@@ -67,7 +88,10 @@ def avg_pool2d(x, *, size, stride=None, padding=0):
         g = g * share
         dx = np.zeros_like(wide)
         for place in places:
-            dx[place] += g
+            if apart:
+                dx[place] = g
+            else:
+                dx[place] += g
         return dx[inner]
 
     return y, pull
@@ -105,7 +129,7 @@ def upsample2d(x, *, factor):
 
 
 def windows(x, size, stride, padding, border):
-    """The places in a window as index tuples into the padded images, the padded images, and where x lies in them."""
+    """Index tuples of the places in a window of the padded images, those images, where x lies in them, if windows are apart."""
     kh, kw = pair("size", size, 1)
     sh, sw = pair("stride", size if stride is None else stride, 1)
     ph, pw = pair("padding", padding, 0)
@@ -124,7 +148,7 @@ def windows(x, size, stride, padding, border):
         (slice(None), slice(None), slice(i, i + sh * (oh - 1) + 1, sh), slice(j, j + sw * (ow - 1) + 1, sw))
         for i in range(kh) for j in range(kw)
     ]
-    return places, wide, inner
+    return places, wide, inner, sh >= kh and sw >= kw
 
 
 OPERATIONS = (max_pool2d, avg_pool2d, upsample2d)

@@ -73,7 +73,7 @@ def batch_norm(f, input, running_mean, running_var, weight=None, bias=None, trai
     gain, bias = given(weight, c, input, 1), given(bias, c, input, 0)
     if training:
         return f(input, gain, bias, eps=eps)
-    return f(input, gain, bias, moments=(fixed(running_mean), fixed(running_var)), fixed=True, eps=eps)
+    return f(input, gain, bias, moments=(fixed(running_mean), fixed(running_var)), eps=eps)
 
 
 def embedding(f, weight, input, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
@@ -159,6 +159,7 @@ TABLE = {
     functional.batch_norm: {"nn.functional.batch_norm": batch_norm},
     functional.embedding: {"nn.functional.embedding": embedding},
     functional.dropout: {"nn.functional.dropout": dropout},
+    conv.conv1d: {"nn.functional.conv1d": convolution},
     conv.conv2d: {"nn.functional.conv2d": convolution},
     conv.conv_transpose2d: {"nn.functional.conv_transpose2d": conv_transpose2d},
     pool.max_pool2d: {"nn.functional.max_pool2d": max_pool2d},

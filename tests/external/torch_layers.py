@@ -255,6 +255,7 @@ def decoder(module, take):
 
 TABLE = {
     nn.Linear: {"Linear": linear},
+    nn.Conv1d: {"Conv1d": conv(nn.Conv1d)},
     nn.Conv2d: {"Conv2d": conv(nn.Conv2d)},
     nn.ConvTranspose2d: {"ConvTranspose2d": conv(nn.ConvTranspose2d)},
     nn.MaxPool2d: {"MaxPool2d": pooling(nn.MaxPool2d)},

@@ -29,7 +29,7 @@ def several(value):
     return value != 1 and value != (1, 1)
 
 
-CONVOLUTIONS = "nn.functional.conv2d nn.functional.conv_transpose2d"
+CONVOLUTIONS = "nn.functional.conv1d nn.functional.conv2d nn.functional.conv_transpose2d"
 LOSSES = "nn.functional.cross_entropy nn.functional.binary_cross_entropy_with_logits nn.functional.mse_loss"
 NORMS = "nn.functional.layer_norm nn.functional.rms_norm nn.functional.group_norm"
 PADS = "constant_pad_nd nn.functional.pad/constant"

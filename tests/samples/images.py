@@ -11,7 +11,7 @@ import numpy as np
 from dlbook import conv, ops, pool
 from dlbook.ops import einsum, pad, stack, take
 
-from .making import Entry, by_hand, need, normal, sample, two
+from .making import Entry, by_hand, need, normal, sample, two, whole
 
 
 def conv2d_formula(x, w, b, stride=1, padding=0, dilation=1):
@@ -60,6 +60,25 @@ def conv_transpose2d_twin(x, w, b, stride=1, padding=0, output_padding=0, dilati
     return einsum(einsum(x, w, subscripts="ncuv,coij->noiujv"), p, q, subscripts="noiujv,iuh,jvw->nohw") + b.reshape(-1, 1, 1)
 
 
+def conv1d_formula(x, w, b, stride=1, padding=0, dilation=1):
+    need(x.ndim == w.ndim == 3, b.shape == w.shape[:1], x.shape[1:2] == w.shape[1:2])
+    s, p, d = whole(stride), whole(padding, 0), whole(dilation)
+    (n, _, t), (o, _, k) = x.shape, w.shape
+    places = (t + 2 * p - d * (k - 1) - 1) // s + 1
+    need(k >= 1, places >= 1)
+    y = np.zeros((n, o, places)) + b[:, None]
+    for u, i in np.ndindex(places, k):
+        if 0 <= u * s + i * d - p < t:
+            y[:, :, u] += x[:, :, u * s + i * d - p] @ w[:, :, i].T
+    return y
+
+
+def conv1d_twin(x, w, b, stride=1, padding=0, dilation=1):
+    places = conv1d_formula(x.data, w.data, b.data, stride, padding, dilation).shape[2]
+    p = placement(w.shape[2], places, x.shape[2], stride, padding, dilation)
+    return einsum(einsum(x, p, subscripts="nct,iut->nciu"), w, subscripts="nciu,oci->nou") + b.reshape(-1, 1)
+
+
 def windows(x, size, stride, padding, border):
     """The windows of padded images, as rows of a picture of windows."""
     need(x.ndim == 4)
@@ -105,6 +124,12 @@ TABLE = {
             ((2, 8, 5, 3), (9, 8, 1, 2), {"stride": 3, "padding": 4}),  # some outputs see only padding
             ((0, 3, 5, 4), (4, 3, 2, 1), {}), ((0, 6, 4, 5), (4, 6, 2, 3), {}), ((2, 0, 3, 4), (3, 0, 2, 1), {})]],
         conv2d_formula, conv2d_twin),
+    conv.conv1d: Entry(
+        [sample(x, w, w[:1], values=normal, **settings) for x, w, settings in [
+            ((2, 3, 5), (4, 3, 2), {}), ((3, 1, 4), (2, 1, 5), {"padding": 2}), ((2, 3, 7), (1, 3, 4), {"stride": 2, "padding": 1}),
+            ((1, 2, 8), (5, 2, 3), {"stride": 3, "dilation": 2, "padding": np.int64(1)}), ((2, 6, 5), (4, 6, 3), {"padding": 1}),
+            ((3, 8, 6), (9, 8, 2), {"stride": 2, "dilation": 3}), ((0, 3, 5), (4, 3, 2), {}), ((2, 0, 3), (4, 0, 2), {})]],
+        conv1d_formula, conv1d_twin),
     conv.conv_transpose2d: Entry(
         [sample(x, w, w[1:2], values=normal, **settings) for x, w, settings in [
             ((2, 3, 5, 4), (3, 4, 2, 1), {}),

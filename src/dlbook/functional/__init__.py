@@ -4,10 +4,11 @@
 """
 
 from .activation import elu, gelu, leaky_relu, silu, softplus
+from .channel_norm import batch_moments, batch_norm, group_norm
 from .linear import linear
 from .lookup import dropout, embedding
 from .loss import binary_cross_entropy, cross_entropy, log_softmax, mse, softmax
-from .norm import batch_moments, batch_norm, group_norm, layer_norm, rms_norm
+from .norm import layer_norm, rms_norm
 
 OPERATIONS = (
     linear,

@@ -1,8 +1,8 @@
 """Normalisation: take out mean and scale, put learned ones back. Chapter *normalisation*.
 
-Each is x̂ = (x - mean) / √(var + ε) followed by gain · x̂ + bias; they differ in what the mean is taken over: the batch
-(batch norm), the features of one example (layer norm, RMS norm without the mean), groups of channels (group norm).
-With M numbers in each mean, and d = gain · g, the gradient is
+Each is x̂ = (x - mean) / √(var + ε) followed by gain · x̂ + bias; they differ in what the mean is taken over: here the
+features of one example (layer norm, RMS norm without the mean), in `channel_norm` the batch or groups of channels.
+With d = gain · g, and means over the same numbers, the gradient is
 
     dx = (d - mean(d) - x̂ · mean(d · x̂)) / √(var + ε).
 """
@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from ..autograd import floating, op
-from ..settings import flag, number, whole
+from ..autograd import op
+from ..settings import number
 
 
 @op
@@ -78,115 +78,6 @@ def rms_norm(x, gain, *, eps=1e-5):
     return (xhat * gain).reshape(x.shape), pull
 
 
-@op
-def group_norm(x, gain, bias, *, groups, eps=1e-5):
-    """Normalise each image over groups of neighbouring channels (Wu & He 2018); one group per channel is instance norm.
-
-    Parameters
-    ----------
-    x : (N, C, ...)
-    gain, bias : (C,)
-    groups : int that divides C
-
-    Raises
-    ------
-    ValueError
-        If `groups` does not divide the number of channels, or gain and bias do not have one element a channel.
-
-    >>> group_norm([[1.0, 3.0, 10.0, 30.0]], np.ones(4), np.zeros(4), groups=2, eps=0)
-    Tensor([[-1.,  1., -1.,  1.]])
-    """
-    _channels("group_norm", x, gain, bias)
-    if x.shape[1] % whole("groups", groups):
-        raise ValueError(f"{x.shape[1]} channels cannot be divided into {groups} groups of equal size")
-    rows = x.reshape(x.shape[0] * groups, math.prod(x.shape[1:]) // groups)
-    xhat, inverse = _standardised(rows, eps)
-    xhat = xhat.reshape(x.shape)
-    per_channel = (-1,) + (1,) * (x.ndim - 2)
-    others = (0, *range(2, x.ndim))
-
-    def pull(g):
-        d = (g * gain.reshape(per_channel)).reshape(rows.shape)
-        dx = _through(d, xhat.reshape(rows.shape), inverse)
-        return dx.reshape(x.shape), (g * xhat).sum(axis=others), g.sum(axis=others)
-
-    return xhat * gain.reshape(per_channel) + bias.reshape(per_channel), pull
-
-
-@op
-def batch_norm(x, gain, bias, *, moments=None, fixed=False, eps=1e-5):
-    """Normalise each channel over the batch and all positions (Ioffe & Szegedy 2015).
-
-    Parameters
-    ----------
-    x : (N, C, ...)
-    gain, bias : (C,)
-    moments : (mean, variance), each (C,), optional
-        What to normalise with, if it is known; otherwise `batch_moments(x)`.
-    fixed : bool
-        False while training: the moments depend on x, and the gradient knows it. True in evaluation: they are constants.
-
-    Raises
-    ------
-    ValueError
-        If there is one value a channel only, whose variance says nothing, lengths disagree, or what is fixed is not given.
-
-    >>> batch_norm([[1.0], [3.0]], [1.0], [0.0], eps=0)
-    Tensor([[-1.],
-            [ 1.]])
-    """
-    _channels("batch_norm", x, gain, bias)
-    last = np.moveaxis(x, 1, -1)  # channels last, as convolutions leave them: then the rows below are a view
-    rows = last.reshape(x.size // x.shape[1], x.shape[1])
-    if flag("fixed", fixed) and moments is None:
-        raise ValueError("batch_norm with fixed=True needs the moments to normalise with")
-    if not fixed and len(rows) < 2:
-        raise ValueError("batch norm needs at least two values a channel to train on; use a larger batch, or eval()")
-    mean, variance = batch_moments(x) if moments is None else _given(moments, gain)
-    inverse = (1 / np.sqrt(variance + number("eps", eps, 0))).astype(x.dtype)
-    xhat = rows - mean.astype(x.dtype)
-    xhat *= inverse
-    back = lambda a: np.moveaxis(a.reshape(last.shape), -1, 1)
-
-    def pull(g):
-        g = np.moveaxis(g, 1, -1).reshape(rows.shape)
-        ones = np.ones(len(rows), x.dtype)
-        dgain, dbias = ones @ (g * xhat), ones @ g
-        if fixed:
-            return back(g * (gain * inverse)), dgain, dbias
-        # Σ gain·g / M and Σ gain·g·x̂ / M are the two gradients just computed: nothing is summed twice.
-        dx = xhat * (dgain / -len(rows))
-        dx += g
-        dx -= dbias / len(rows)
-        dx *= gain * inverse
-        return back(dx), dgain, dbias
-
-    y = xhat * gain
-    y += bias
-    return back(y), pull
-
-
-def batch_moments(x):
-    """Mean and variance (divided by M, not M - 1) of each channel of `x` (N, C, ...).
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to take the mean of.
-
-    >>> batch_moments(np.array([[1.0], [3.0]]))
-    (array([2.]), array([1.]))
-    """
-    x = floating(x)
-    if x.ndim < 2 or not x.size:
-        raise ValueError(f"batch_moments needs x (N, C, ...) with at least one value a channel, and was given {x.shape}")
-    rows = np.moveaxis(x, 1, -1).reshape(x.size // x.shape[1], x.shape[1])
-    ones = np.ones(len(rows), x.dtype)
-    mean = ones @ rows / len(rows)
-    centred = rows - mean
-    return mean, np.einsum("ij,ij->j", centred, centred) / len(rows)
-
-
 def _standardised(rows, eps):
     """Rows with mean 0 and variance 1, and 1 / √(var + ε) of each."""
     c = rows.shape[1]
@@ -212,22 +103,3 @@ def _rows(name, x, *vectors):
     if not x.ndim or not x.shape[-1] or any(vector.shape != x.shape[-1:] for vector in vectors):
         raise ValueError(f"{name} needs x (..., C), and {'gain and bias' if len(vectors) > 1 else 'a gain'} (C,), with C > 0")
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-
-
-def _channels(name, x, gain, bias):
-    """Check that there are channels, pixels in them, and one gain and bias for each."""
-    if x.ndim < 2 or not math.prod(x.shape[1:]) or gain.shape != x.shape[1:2] or bias.shape != x.shape[1:2]:
-        raise ValueError(f"{name} needs x (N, C, ...) with C > 0, and gain and bias (C,)")
-
-
-def _given(moments, gain):
-    """Mean and variance that came from elsewhere, as two arrays like `gain`."""
-    try:
-        mean, variance = (np.asarray(moment) for moment in moments)
-    except (TypeError, ValueError):
-        raise ValueError(f"moments must be two arrays, mean and variance, and are {moments!r:.60}") from None
-    if any(moment.shape != gain.shape or moment.dtype.kind not in "fiub" for moment in (mean, variance)) or (variance < 0).any():
-        raise ValueError(
-            f"moments must be a mean and a variance that is not negative, each {gain.shape}, and are {mean.shape} and {variance.shape}"
-        )
-    return mean, variance

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..autograd import Tensor, floating
-from ..functional import batch_moments, batch_norm, dropout, group_norm, layer_norm, rms_norm
+from ..autograd import Tensor
+from ..functional import batch_norm, dropout, group_norm, layer_norm, rms_norm
 from ..settings import floats, generator, number, whole
 from .module import Module
 
@@ -80,18 +80,15 @@ class BatchNorm(Module):
 
     def forward(self, x):
         """Each channel of `x` normalised."""
-        if not self.training:
-            moments = self.running_mean, self.running_variance
-            return batch_norm(x, self.gain, self.bias, moments=moments, fixed=True, eps=self.eps)
-        values = floating(x)
-        mean, variance = batch_moments(values)
-        y = batch_norm(x, self.gain, self.bias, moments=(mean, variance), eps=self.eps)
-        count = values.size // len(mean)
-        self.running_mean = self._follow(self.running_mean, mean)
-        self.running_variance = self._follow(self.running_variance, variance * (count / (count - 1)))
-        return y
+        if self.training:
+            return batch_norm(x, self.gain, self.bias, eps=self.eps, observe=self._follow)
+        return batch_norm(x, self.gain, self.bias, eps=self.eps, moments=(self.running_mean, self.running_variance))
 
-    def _follow(self, average, new):
+    def _follow(self, mean, variance, count):
+        self.running_mean = self._moved(self.running_mean, mean)
+        self.running_variance = self._moved(self.running_variance, variance * (count / (count - 1)))
+
+    def _moved(self, average, new):
         return ((1 - self.momentum) * average + self.momentum * new).astype(average.dtype)
 
 

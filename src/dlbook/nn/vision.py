@@ -1,4 +1,4 @@
-"""Layers for images. Chapters *convolution* and *convolutional networks*."""
+"""Layers for images, and for signals. Chapters *convolution* and *convolutional networks*."""
 
 import math
 
@@ -6,12 +6,40 @@ import numpy as np
 
 from .. import init as initialisers
 from ..autograd import Tensor
-from ..conv import conv2d, conv_transpose2d
+from ..conv import conv1d, conv2d, conv_transpose2d
 from ..ops import relu
 from ..pool import avg_pool2d, max_pool2d, upsample2d
 from ..settings import floats, function, pair, whole
 from .module import Module
 from .normalisation import BatchNorm
+
+
+class Conv1d(Module):
+    """`conv.conv1d` with learned kernels and bias: (N, C, T) to (N, O, OT).
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel : int
+    stride, padding, dilation : as in `conv.conv1d`; padding "same" keeps the length (stride 1, odd reach)
+    rng, init : as in `Linear`
+
+    >>> Conv1d(1, 8, 3, padding="same", rng=np.random.default_rng(0))(np.ones((2, 1, 5), np.float32)).shape
+    (2, 8, 5)
+    """
+
+    def __init__(
+        self, in_channels, out_channels, kernel, *, rng, stride=1, padding=0, dilation=1,
+        init=initialisers.he_normal, dtype=np.float32,
+    ):
+        kernel, self.stride, self.dilation = whole("kernel", kernel), whole("stride", stride), whole("dilation", dilation)
+        (self.padding,) = _padding(padding, (kernel,), (self.stride,), (self.dilation,)) or (whole("padding", padding, 0),)
+        shape = whole("out_channels", out_channels), whole("in_channels", in_channels), kernel
+        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
+        self.b = Tensor(np.zeros(shape[0], dtype), requires_grad=True)
+
+    def forward(self, x):
+        """Feature maps of the signals `x`."""
+        return conv1d(x, self.w, self.b, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
 
 class Conv2d(Module):
@@ -33,15 +61,11 @@ class Conv2d(Module):
         init=initialisers.he_normal, dtype=np.float32,
     ):
         kernel, stride, dilation = pair("kernel", kernel), pair("stride", stride), pair("dilation", dilation)
-        if isinstance(padding, str) and padding == "same":
-            reach = [d * (k - 1) for d, k in zip(dilation, kernel)]
-            if any(r % 2 for r in reach) or stride != (1, 1):
-                raise ValueError(f'padding="same" needs stride 1 and kernels of odd reach, and was given {kernel} with stride {stride}')
-            padding = tuple(r // 2 for r in reach)
+        padding = _padding(padding, kernel, stride, dilation) or pair("padding", padding, 0)
         shape = whole("out_channels", out_channels), whole("in_channels", in_channels), *kernel
         self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
         self.b = Tensor(np.zeros(shape[0], dtype), requires_grad=True)
-        self.stride, self.padding, self.dilation = stride, pair("padding", padding, 0), dilation
+        self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def forward(self, x):
         """Feature maps of the images `x`."""
@@ -50,6 +74,10 @@ class Conv2d(Module):
 
 class ConvTranspose2d(Module):
     """`conv.conv_transpose2d` with learned kernels and bias: (N, C, H, W) to (N, O, OH, OW), enlarging.
+
+    Its kernels are (C, O, KH, KW), but what an output adds up are products with C channels: so they are drawn as (O, C, KH, KW),
+    the shape from which `init` reads the fan-in, and turned. A stride s spreads the taps over s² outputs, which no `init` knows:
+    for signals of unchanged size draw them s times as large.
 
     >>> ConvTranspose2d(8, 1, 2, stride=2, rng=np.random.default_rng(0))(np.ones((2, 8, 5, 6), np.float32)).shape
     (2, 1, 10, 12)
@@ -60,9 +88,10 @@ class ConvTranspose2d(Module):
         init=initialisers.he_normal, dtype=np.float32,
     ):
         kernel = pair("kernel", kernel)
-        shape = whole("in_channels", in_channels), whole("out_channels", out_channels), *kernel
-        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype)), requires_grad=True)
-        self.b = Tensor(np.zeros(shape[1], dtype), requires_grad=True)
+        shape = whole("out_channels", out_channels), whole("in_channels", in_channels), *kernel
+        drawn = function("init", init)(shape, rng=rng, dtype=floats("dtype", dtype))
+        self.w = Tensor(np.ascontiguousarray(drawn.swapaxes(0, 1)), requires_grad=True)
+        self.b = Tensor(np.zeros(shape[0], dtype), requires_grad=True)
         self.settings = {
             "stride": pair("stride", stride), "padding": pair("padding", padding, 0),
             "output_padding": pair("output_padding", output_padding, 0), "dilation": pair("dilation", dilation),
@@ -156,6 +185,16 @@ class ResidualBlock(Module):
         y = relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         return relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+
+def _padding(padding, kernel, stride, dilation):
+    """What padding "same" comes to on each axis, in pixels; None for any other padding."""
+    if not isinstance(padding, str) or padding != "same":
+        return None
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel)]
+    if any(r % 2 for r in reach) or max(stride) > 1:
+        raise ValueError(f'padding="same" needs stride 1 and kernels of odd reach, and was given {kernel} with stride {stride}')
+    return tuple(r // 2 for r in reach)
 
 
 def _window(size, stride, padding):
