@@ -182,6 +182,8 @@ FORMULAS = {
     functional.group_norm: group_norm, functional.batch_norm: batch_norm,
     functional.embedding: lambda table, ids: table[numpy.asarray(ids)],
     functional.dropout: lambda x, rate, rng: x * (rng.random(x.shape, numpy.float32) >= rate) / (1 - rate),
+    conv.conv1d: lambda x, w, b, stride=1, padding=0, dilation=1: conv2d(
+        x[:, :, None], w[:, :, None], b, (1, stride), (0, padding), (1, dilation))[:, :, 0],
     conv.conv2d: conv2d, conv.conv_transpose2d: conv_transpose2d,
     pool.max_pool2d: lambda x, size, stride=None, padding=0: np.max(windows(x, size, stride, padding, -math.inf), axis=0),
     pool.avg_pool2d: lambda x, size, stride=None, padding=0: np.mean(windows(x, size, stride, padding, 0.0), axis=0),

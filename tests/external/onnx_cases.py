@@ -114,6 +114,9 @@ def convolutions(rng):
         for channels in (3, 6):
             settings = {"strides": stride, "pads": pads, "dilations": dilation}
             yield 1, settings, numbers(rng, (2, channels, 8, 7), (4, channels, 3, 2), (4,))
+    for stride, padding, dilation in [(1, 0, 1), (2, 1, 2), (3, 2, 1)]:
+        settings = {"strides": [stride], "pads": [padding, padding], "dilations": [dilation]}
+        yield 1, settings, numbers(rng, (2, 3, 9), (4, 3, 2), (4,))
 
 
 def transposed(rng):

@@ -28,7 +28,7 @@ WITHOUT = {
 }
 
 # What each version holds for us: cases that ran, and those left out.
-RECORDED = {"1.23.2": {"run": 592, "lack": 241, "policy": 34, "flaw": 1}}
+RECORDED = {"1.23.2": {"run": 595, "lack": 241, "policy": 34, "flaw": 1}}
 
 OPTIMISERS = {"Adagrad": optim.AdaGrad, "Adam": optim.Adam, "Momentum": optim.SGD}  # which are no operations
 
