@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..autograd import Tensor
-from ..settings import number
+from ..settings import flag, number
 from .optimiser import Optimiser
 
 
@@ -30,7 +30,7 @@ class SGD(Optimiser):
         super().__init__(parameters, lr)
         self.momentum = number("momentum", momentum, 0, 1)
         self.weight_decay = number("weight_decay", weight_decay, 0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag("nesterov", nesterov)
         if self.nesterov and not momentum:
             raise ValueError("nesterov=True looks ahead along the momentum, and needs momentum above 0")
         self.v = self.zeros() if momentum else None
