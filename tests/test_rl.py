@@ -220,8 +220,8 @@ def test_categorical_rows_are_independent():
     (lambda: log_probability(np.zeros((2, 3)), [0, 3]), ValueError, "from 0 to 2 for each row, and were given [0, 3]"),
     (lambda: log_probability(np.zeros((2, 3)), [0.0, 1.0]), TypeError, "integers"),
     (lambda: entropy(np.zeros((2, 0))), ValueError, "at least one action"),
-    (lambda: clipped_objective(np.zeros(2), old=[0.0], advantages=[1.0, 1.0]), ValueError, "must be equal"),
-    (lambda: clipped_objective(np.zeros(2), old=[0.0, 0.0], advantages=[[1.0], [1.0]]), ValueError, "must be equal"),
+    (lambda: clipped_objective(np.zeros(2), old=[0.0], advantages=[1.0, 1.0]), ValueError, "old has shape (1,) and log_probabilities (2,)"),
+    (lambda: clipped_objective(np.zeros(2), old=[0.0, 0.0], advantages=[[1.0], [1.0]]), ValueError, "advantages has shape (2, 1)"),
     (lambda: clipped_objective(np.zeros(0), old=[], advantages=[]), ValueError, "empty"),
     (lambda: clipped_objective(np.zeros(1), old=[0.0], advantages=[1.0], reach=1), ValueError, "reach must be a number from 0 to"),
 ])

@@ -65,6 +65,7 @@ def test_what_it_is_unless_told_otherwise():
     assert u.norm.groups == u.up[0].norm1.groups == UNetBlock(8, 8, rng=rng()).norm2.groups == 4
     assert u.blocks[0].shift is None and UNetBlock(8, 8, rng=rng()).shift is None
     assert u(np.ones((1, 1, 4, 4))).shape == (1, 2, 4, 4)
+    assert net(widths=[2, 8], condition=0).norm.groups == 2, "groups of a single channel take out nothing where there is no condition"
 
 
 def test_gradient_through_all_of_it():

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from .autograd import Tensor, common_dtype, constant, floating
+from .autograd import Tensor, common_dtype, constant, floating, no_grad
 from .functional import softplus
 from .nn import Module
 from .ops import broadcast_to, exp, logsumexp
@@ -187,9 +187,14 @@ class VAE(Module):
         return logsumexp(log_likelihood + log_ratio, axis=0) - math.log(k)
 
     def sample(self, n, *, rng):
-        """The decoder's output, logits or means, at `n` latents drawn from N(0, I): what the model thinks that data look like."""
+        """The decoder's output, logits or means, at `n` latents drawn from N(0, I): what the model thinks that data look like.
+
+        It is computed without a tape, as the samples of other models are.
+        """
         dtype = next((p.dtype for p in self.parameters()), np.dtype(np.float32))
-        return self.decoder(generator(rng).normal(size=(whole("n", n), self.latent)).astype(dtype))
+        z = generator(rng).normal(size=(whole("n", n), self.latent)).astype(dtype)
+        with no_grad():
+            return self.decoder(z)
 
 
 def _moments(name, mean, log_variance):

@@ -63,7 +63,7 @@ def categorical(logits, *, rng):
     """
     logits, rng = _rows("logits", logits), generator(rng)
     if not np.isfinite(logits.max(axis=-1)).all():
-        raise ValueError("the largest logit of a row is infinite: -inf forbids an action, and one at least must be a finite number")
+        raise ValueError("the largest logit of a row is infinite: -inf forbids an action, and one action must be left")
     reached = softmax(logits.astype(np.float64)).data.cumsum(axis=-1)
     # A uniform number falls into the stretch of one action; the last sum may miss 1 by rounding, hence the division.
     return _chosen((reached / reached[..., -1:] > rng.random((*logits.shape[:-1], 1))).argmax(axis=-1))
@@ -155,6 +155,10 @@ def clipped_objective(log_probabilities, *, old, advantages, reach=0.2):
     Tensor(1.1)
     """
     log_probabilities = log_probabilities if isinstance(log_probabilities, Tensor) else Tensor(log_probabilities)
+    for name, constants in (("old", old), ("advantages", advantages)):
+        if np.shape(constants) != log_probabilities.shape:
+            raise ValueError(f"{name} has shape {np.shape(constants)} and log_probabilities {log_probabilities.shape}: "
+                             "they must be equal")
     old, advantages = like(log_probabilities, old), like(log_probabilities, advantages)
     reach = number("reach", reach, 0, 1)
     ratio = exp(log_probabilities - old)
