@@ -215,6 +215,7 @@ def test_a_small_unet_finds_squares_in_noise():
     (lambda: net(in_channels=0), ["positive whole numbers", "0"]),
     (lambda: net()(X[0], E), ["(N, 3, H, W)", "(3, 8, 12)"]),
     (lambda: net()(X[:, :2], E), ["(N, 3, H, W)", "(2, 2, 8, 12)"]),
+    (lambda: net()(X[:, :, 0], E), ["(N, 3, H, W)", "(2, 3, 12)"]),
     (lambda: net()(X[:, :, :6], E), ["3 levels", "multiples of 4", "6 and 12", "pad the images"]),
     (lambda: net()(X[:0], E[:0]), ["8 and 12"]),
     (lambda: net()(X), ["condition=5", "without one", "a vector for each image"]),
