@@ -217,6 +217,7 @@ def test_a_small_unet_finds_squares_in_noise():
     (lambda: net()(X[:, :2], E), ["(N, 3, H, W)", "(2, 2, 8, 12)"]),
     (lambda: net()(X[:, :, 0], E), ["(N, 3, H, W)", "(2, 3, 12)"]),
     (lambda: net()(X[:, :, :6], E), ["3 levels", "multiples of 4", "6 and 12", "pad the images"]),
+    (lambda: net()(X[..., :10], E), ["multiples of 4", "8 and 10"]),
     (lambda: net()(X[:0], E[:0]), ["8 and 12"]),
     (lambda: net()(X), ["condition=5", "without one", "a vector for each image"]),
     (lambda: net(condition=0)(X, E), ["condition=0", "with one", "condition=E"]),
