@@ -1,4 +1,4 @@
-"""What the tests of the data share: files made up on the spot, and refusals."""
+"""Files of data made up on the spot, and refusals, which other tests look at too."""
 
 import hashlib
 import json

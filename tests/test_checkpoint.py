@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import resuming
-from training import blobs, mlp, refusal, rng, same
+from datafiles import refusal
+from training import blobs, mlp, rng, same
 
 from dlbook import nn, optim, train
 from dlbook.functional import cross_entropy

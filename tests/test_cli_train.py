@@ -73,7 +73,8 @@ def test_xor_needs_a_hidden_layer(capsys):
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_every_architecture_rebuilds_itself(model, dropout, tmp_path):
     shape = (3, 9, 8)
-    card = {"model": model, "shape": list(shape), "classes": ["ä", "b"], "hidden": [5], "dropout": dropout}
+    card = {"model": model, "shape": list(shape), "classes": ["ä", "b"], "hidden": [5], "dropout": dropout,
+            "data": "noise", "low": -9.0, "high": 9.0}
     x = np.random.default_rng(0).normal(2, 3, (6, *shape)).astype(np.float32)
     made = classifier.Classifier(card, rng=np.random.default_rng(1)).standardise(x)
     train.fit(made, x, np.arange(6) % 2, loss=cross_entropy, optimiser=optim.Adam(made.parameters()), epochs=1, batch_size=3,
@@ -170,6 +171,13 @@ def test_checkpoint_and_resume(capsys, tmp_path):
     assert code == 1 and "run.npz is damaged or cut short" in sentence(err)
 
 
+def test_the_model_does_not_take_the_place_of_the_checkpoint(capsys, tmp_path):
+    for words in (["--checkpoint", "run.npz"], ["--resume", tmp_path / "run.npz"]):
+        code, out, err = call(capsys, "train", *FAST, *words, "--out", "./run.npz")
+        assert code == 2 and out == "" and "written over the checkpoint" in sentence(err) and "give --out another name" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_loss_that_explodes_is_a_sentence(capsys, tmp_path):
     with np.errstate(all="ignore"):
         code, _, err = call(capsys, "train", *FAST, "--optimiser", "sgd", "--lr", "1e30")
@@ -217,6 +225,11 @@ def test_a_file_of_arrays_is_no_classifier(capsys, tmp_path):
     train.save(nn.MLP([2, 3, 2], rng=np.random.default_rng(0)), tmp_path / "plain.npz")
     code, _, err = call(capsys, "predict", "plain.npz", "--data", "two_moons")
     assert code == 1 and "plain.npz is not a model that this version of `dlbook train` wrote" in sentence(err)
+    card = {"format": classifier.FORMAT, "model": "linear", "shape": [2], "classes": ["0", "1"], "hidden": [], "dropout": 0}
+    model = classifier.Classifier(card, rng=np.random.default_rng(0))
+    train.write_npz(tmp_path / "half.npz", {"card": np.array(json.dumps(card)), **model.state()})
+    code, _, err = call(capsys, "predict", "half.npz", "--data", "two_moons")
+    assert code == 1 and "half.npz is not a model that this version" in sentence(err)
     code, _, err = call(capsys, "predict", "none.npz", "--data", "two_moons")
     assert code == 1 and "the model none.npz cannot be read (No such file or directory)" in sentence(err)
 

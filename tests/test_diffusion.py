@@ -187,7 +187,7 @@ def test_and_theory_says_that_they_become_the_data(fresh):
     assert spread[-1] + (spread[-1] - spread[-2]) == pytest.approx(STD, rel=1e-3), "and none where steps are infinitely small"
 
 
-def test_ddpm_is_the_algorithm_of_the_paper():
+def test_ddpm_is_the_algorithm_of_the_paper(walker=D):
     """Algorithm 2 of Ho et al. 2020, which is written with the noise, where ours guesses x_0."""
     model, draw = exact(D), rng(3)
     x = draw.normal(size=(5, 2))
@@ -196,25 +196,25 @@ def test_ddpm_is_the_algorithm_of_the_paper():
         x = (x - beta / np.sqrt(1 - left) * model(x, np.full(5, t))) / np.sqrt(1 - beta)
         if t > 1:
             x = x + np.sqrt(beta * (1 - before) / (1 - left)) * draw.normal(size=(5, 2))
-    np.testing.assert_allclose(D.sample(model, (5, 2), rng=rng(3), dtype=np.float64), x, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(walker.sample(model, (5, 2), rng=rng(3), dtype=np.float64), x, rtol=1e-9, atol=1e-12)
 
 
-def test_ddim_is_the_formula_of_the_paper():
+def test_ddim_is_the_formula_of_the_paper(walker=D):
     """Equation 12 of Song et al. 2021 with σ = 0, for steps of any length."""
     model, x = exact(D), normal((5, 2), 0)
-    y = D.ddim(model, x, [40, 22, 3, 0])
+    y = walker.ddim(model, x, [40, 22, 3, 0])
     for here, there in [(40, 22), (22, 3), (3, 0)]:
         a, b, noise = D.alpha_bar[here], D.alpha_bar[there], model(x, np.full(5, here))
         x = np.sqrt(b) * (x - np.sqrt(1 - a) * noise) / np.sqrt(a) + np.sqrt(1 - b) * noise
     np.testing.assert_allclose(y, x, rtol=1e-12)
 
 
-def test_a_sampler_with_variances_off_by_1_percent_is_noticed(monkeypatch):
-    whole = Diffusion._left
-    monkeypatch.setattr(Diffusion, "_left", lambda self, t: whole(self, t) ** 1.01)
+def test_a_sampler_with_variances_off_by_1_percent_is_noticed():
+    damaged = Diffusion(BETAS)
+    damaged.alpha_bar = D.alpha_bar ** 1.01
     for test in (test_ddpm_is_the_algorithm_of_the_paper, test_ddim_is_the_formula_of_the_paper):
         with pytest.raises(AssertionError):
-            test()
+            test(damaged)
 
 
 def test_ddim_is_deterministic_and_keeps_the_order_of_points():
@@ -416,6 +416,11 @@ X = normal((3, 2), 0)
     (lambda: D.add_noise(X, 0.5, X), ValueError, ["whole numbers", "0.5"]),
     (lambda: D.add_noise(X, [1, 2], X), ValueError, ["t (N,)", "(3, 2)", "t (2,)"]),
     (lambda: D.add_noise(X, 1, X[:, :1]), ValueError, ["one shape", "(3, 1)"]),
+    *[(lambda bad=bad: D.add_noise(bad, 1, X), TypeError, ["arrays of floats", type(bad).__name__])
+      for bad in (np.ones((3, 2), int), X.tolist(), 1.0)],
+    (lambda: D.add_noise(X, 1, np.ones((3, 2), int)), TypeError, ["arrays of floats"]),
+    (lambda: D.denoised(X.tolist(), 1, X), TypeError, ["arrays of floats", "list"]),
+    *[(lambda bad=bad: D.score(bad, 1), TypeError, ["arrays of floats"]) for bad in (np.ones((3, 2), int), X.tolist())],
     (lambda: D.score(X, 0), ValueError, ["from 1 to 40", "0"]),
     (lambda: D.score(X, [1, 2]), ValueError, ["(3, 2)", "(2,)"]),
     (lambda: D.loss(lambda x, t: x[:, :1], X, rng=rng()), ValueError, ["(3, 2)", "(3, 1)"]),

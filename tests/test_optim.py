@@ -347,6 +347,7 @@ W = Tensor([1.0, 2.0], requires_grad=True)
     (lambda: SGD([W], np.ones(1)), ValueError, ["lr", "array([1.])"]),
     (lambda: SGD([W], 0.1, momentum=1), ValueError, ["momentum must be a number from 0 to below 1", "1"]),
     (lambda: SGD([W], 0.1, weight_decay=-0.1), ValueError, ["weight_decay", "-0.1"]),
+    (lambda: SGD([W], 0.1, momentum=0.9, nesterov="no"), ValueError, ["nesterov must be True or False", "'no'"]),
     (lambda: SGD([W], 0.1, nesterov=True), ValueError, ["nesterov=True", "momentum above 0"]),
     (lambda: AdaGrad([W], eps=-1), ValueError, ["eps", "-1"]),
     (lambda: RMSProp([W], rho=1.0), ValueError, ["rho", "below 1", "1.0"]),

@@ -207,19 +207,21 @@ def test_categorical_rows_are_independent():
 @pytest.mark.parametrize("call, kind, said", [
     (lambda: epsilon_greedy([1.0], epsilon=1.5, rng=rng()), ValueError, "epsilon must be a number from 0 to 1, and is 1.5"),
     (lambda: epsilon_greedy([], epsilon=0, rng=rng()), ValueError, "shape (0,); expected numbers (A,) or (B, A)"),
-    (lambda: epsilon_greedy([np.nan, 1], epsilon=0, rng=rng()), ValueError, "expected numbers"),
+    (lambda: epsilon_greedy([np.nan, 1], epsilon=0, rng=rng()), ValueError, "values hold nan"),
     (lambda: epsilon_greedy([1.0], epsilon=0, rng=0), TypeError, "rng is 0"),
     (lambda: epsilon_greedy([1.0], epsilon=0), TypeError, "rng"),
     (lambda: categorical(np.zeros((2, 3, 4)), rng=rng()), ValueError, "logits have shape (2, 3, 4)"),
-    (lambda: categorical([np.nan, 0], rng=rng()), ValueError, "expected numbers"),
+    (lambda: categorical([np.nan, 0], rng=rng()), ValueError, "logits hold nan"),
+    (lambda: categorical([[0.0, 0.0], [-np.inf, -np.inf]], rng=rng()), ValueError, "largest logit of a row is infinite"),
+    (lambda: categorical([np.inf, 0.0], rng=rng()), ValueError, "largest logit of a row is infinite"),
     (lambda: categorical([0.0], rng=None), TypeError, "rng is None"),
     (lambda: log_probability(np.zeros(3), [0]), ValueError, "logits have shape (3,); expected (B, A)"),
     (lambda: log_probability(np.zeros((2, 3)), [0]), ValueError, "one action from 0 to 2 for each row, and were given [0]"),
     (lambda: log_probability(np.zeros((2, 3)), [0, 3]), ValueError, "from 0 to 2 for each row, and were given [0, 3]"),
     (lambda: log_probability(np.zeros((2, 3)), [0.0, 1.0]), TypeError, "integers"),
     (lambda: entropy(np.zeros((2, 0))), ValueError, "at least one action"),
-    (lambda: clipped_objective(np.zeros(2), old=[0.0], advantages=[1.0, 1.0]), ValueError, "must be equal"),
-    (lambda: clipped_objective(np.zeros(2), old=[0.0, 0.0], advantages=[[1.0], [1.0]]), ValueError, "must be equal"),
+    (lambda: clipped_objective(np.zeros(2), old=[0.0], advantages=[1.0, 1.0]), ValueError, "old has shape (1,) and log_probabilities (2,)"),
+    (lambda: clipped_objective(np.zeros(2), old=[0.0, 0.0], advantages=[[1.0], [1.0]]), ValueError, "advantages has shape (2, 1)"),
     (lambda: clipped_objective(np.zeros(0), old=[], advantages=[]), ValueError, "empty"),
     (lambda: clipped_objective(np.zeros(1), old=[0.0], advantages=[1.0], reach=1), ValueError, "reach must be a number from 0 to"),
 ])
@@ -255,6 +257,16 @@ def test_log_probability_and_entropy_follow_their_definitions(seed, actions):
 def test_entropy_of_a_certain_and_an_uncertain_policy():
     np.testing.assert_allclose(entropy([[0.0] * 5, [1e4, 0, 0, 0, 0]]).data, [np.log(5), 0], atol=1e-6)
     assert abs(gradient(lambda z: entropy(z).sum(), np.zeros((1, 5)))).max() < 1e-15, "there is no more than log A"
+
+
+def test_entropy_where_actions_are_forbidden():
+    """What -inf forbids adds nothing, to the entropy or to its gradient."""
+    allowed = rng().normal(size=(5, 3))
+    masked = np.insert(allowed, 1, -np.inf, axis=1)
+    np.testing.assert_allclose(entropy(masked).data, entropy(allowed).data, rtol=1e-12)
+    slopes = gradient(lambda z: entropy(z).sum(), masked)
+    np.testing.assert_allclose(np.delete(slopes, 1, axis=1), gradient(lambda z: entropy(z).sum(), allowed), rtol=1e-9, atol=1e-12)
+    assert not slopes[:, 1].any()
 
 
 def test_the_policy_gradient_is_unbiased():
@@ -339,6 +351,15 @@ def test_follow_moves_a_single_number():
     source.factor, target.factor = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
     follow(target, source, rate=0.25)
     assert target.factor.item() == 1.75 and target.factor.dtype == np.float32
+
+
+def test_follow_copies_buffers_that_are_no_floats():
+    source, target = nn.Module(), nn.Module()
+    for module, value in ((source, 3), (target, 10)):
+        module.w = Tensor([float(value)], requires_grad=True)
+        module.mask, module.count = np.array([value > 5]), np.array([value])
+    follow(target, source, rate=0.5)
+    assert target.w.item() == 6.5 and target.mask.tolist() == [False] and target.count.tolist() == [3]
 
 
 def test_follow_refuses():
@@ -441,6 +462,12 @@ def full():
     return buffer
 
 
+def tabular():
+    buffer = ReplayBuffer(3, rng=rng())
+    buffer.add(4, 1, -1.0, 5, False)
+    return buffer
+
+
 @pytest.mark.parametrize("call, kind, said", [
     (lambda: ReplayBuffer(0, rng=rng()), ValueError, "capacity must be a whole number from 1 up"),
     (lambda: ReplayBuffer(5, rng=0), TypeError, "rng is 0"),
@@ -450,6 +477,8 @@ def full():
     (lambda: full().add(np.zeros(3), 0, 0.0, np.zeros(2), False), ValueError, "next_observations have shape (1, 2)"),
     (lambda: full().add(np.zeros(3), 0.5, 0.0, np.zeros(3), False), TypeError, "actions must be integers"),
     (lambda: full().add(np.zeros(3), [0, 1], 0.0, np.zeros(3), False), ValueError, "actions have shape (1, 2)"),
+    (lambda: full().add(np.zeros(3), 0, 0.0, np.zeros(3), 2), TypeError, "terminated have dtype int64, and are kept as bool"),
+    (lambda: tabular().add(0.5, 0, 0.0, 1, False), TypeError, "observations have dtype float64, and are kept as int64"),
     (lambda: full().extend(Transitions(*batch(range(3))[:5], np.zeros(2, bool))), ValueError, "have shape (2,); expected (3,)"),
     (lambda: ReplayBuffer(3, rng=rng()).add(np.zeros(3), 0, 0.0, np.zeros(2), False), ValueError, "of the same shape"),
     (lambda: ReplayBuffer(3, rng=rng()).add(np.zeros(3), [0, 1], 0.0, np.zeros(3), False), ValueError, "one action"),

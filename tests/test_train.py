@@ -7,9 +7,10 @@ from itertools import count
 
 import numpy as np
 import pytest
+from datafiles import refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from training import blobs, mlp, refusal, rng, run, same
+from training import blobs, mlp, rng, run, same
 
 from dlbook import data, nn, optim, train
 from dlbook.autograd import Tensor

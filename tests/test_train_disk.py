@@ -1,16 +1,21 @@
 """A saved model comes back bit for bit; a damaged or foreign file is refused, and nothing is left half-written."""
 
 import math
+import os
+import threading
 import zipfile
 
 import numpy as np
 import pytest
+from datafiles import refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from training import blobs, mlp, refusal, rng, run, same
+from training import blobs, mlp, rng, run, same
 
 from dlbook import nn, optim, train
 from dlbook.functional import cross_entropy
+from dlbook.train.files import sweep
+
 
 def awkward(dtype):
     """A model whose parameters hold every kind of float there is."""
@@ -143,3 +148,36 @@ def test_a_failed_save_leaves_the_older_file(tmp_path, monkeypatch):
     assert 5 in map(len, list(state.values())[1:]), "some arrays are written before the disk is full"
     assert "(No space left on device)" in refusal(OSError, lambda: train.save(mlp(seed=1), path))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_threads_that_write_one_file_do_not_mix_their_words(tmp_path):
+    both_are_open = threading.Barrier(2, timeout=10)
+    failed = []
+
+    def write(letter):
+        try:
+            with train.replacing(tmp_path / "note") as file:
+                both_are_open.wait()
+                file.write(letter * 10_000)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and (tmp_path / "note").read_bytes() in (b"a" * 10_000, b"b" * 10_000)
+    assert list(tmp_path.iterdir()) == [tmp_path / "note"]
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    other = tmp_path / "run.npz"
+    with train.replacing(other) as file:
+        file.write(b"x")
+        (tmp_path / ".run.tmp").touch()
+        (mine := tmp_path / f".run.{os.getpid()}.1.tmp").touch()
+        sweep(tmp_path / "run")
+        assert not mine.exists(), "what was being written to run"
+    assert other.read_bytes() == b"x", "the unfinished run.npz of a process that lives"
+    assert sorted(f.name for f in tmp_path.iterdir()) == [".run.tmp", "run.npz"]

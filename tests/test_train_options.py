@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from datafiles import refusal
 from resuming import Reader
-from training import blobs, mlp, refusal, rng, run, same
+from training import blobs, mlp, rng, run, same
 
 from dlbook import functional, nn, ops, optim, schedules, train
 from dlbook.autograd import Tensor

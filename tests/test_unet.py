@@ -65,6 +65,7 @@ def test_what_it_is_unless_told_otherwise():
     assert u.norm.groups == u.up[0].norm1.groups == UNetBlock(8, 8, rng=rng()).norm2.groups == 4
     assert u.blocks[0].shift is None and UNetBlock(8, 8, rng=rng()).shift is None
     assert u(np.ones((1, 1, 4, 4))).shape == (1, 2, 4, 4)
+    assert net(widths=[2, 8], condition=0).norm.groups == 2, "groups of a single channel take out nothing where there is no condition"
 
 
 def test_gradient_through_all_of_it():
@@ -214,7 +215,9 @@ def test_a_small_unet_finds_squares_in_noise():
     (lambda: net(in_channels=0), ["positive whole numbers", "0"]),
     (lambda: net()(X[0], E), ["(N, 3, H, W)", "(3, 8, 12)"]),
     (lambda: net()(X[:, :2], E), ["(N, 3, H, W)", "(2, 2, 8, 12)"]),
+    (lambda: net()(X[:, :, 0], E), ["(N, 3, H, W)", "(2, 3, 12)"]),
     (lambda: net()(X[:, :, :6], E), ["3 levels", "multiples of 4", "6 and 12", "pad the images"]),
+    (lambda: net()(X[..., :10], E), ["multiples of 4", "8 and 10"]),
     (lambda: net()(X[:0], E[:0]), ["8 and 12"]),
     (lambda: net()(X), ["condition=5", "without one", "a vector for each image"]),
     (lambda: net(condition=0)(X, E), ["condition=0", "with one", "condition=E"]),

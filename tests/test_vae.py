@@ -222,6 +222,7 @@ def test_a_reconstruction_is_the_output_at_the_mean_and_a_sample_that_of_noise()
     model = bernoulli_vae()
     assert np.array_equal(model(BITS).data, model.decoder(model.encode(BITS)[0]).data)
     assert np.array_equal(model(BITS).data, model(BITS).data)
+    assert not model.sample(4, rng=rng(2)).requires_grad
     assert np.array_equal(model.sample(4, rng=rng(2)).data, model.decoder(rng(2).normal(size=(4, 2)).astype(np.float32)).data)
     assert len(model.parameters()) == 8
 

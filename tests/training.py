@@ -1,7 +1,6 @@
 """What the tests of training share: a small network, clouds of points, and ways to compare."""
 
 import numpy as np
-import pytest
 
 from dlbook import nn, optim, train
 from dlbook.functional import cross_entropy
@@ -31,12 +30,3 @@ def run(model, x, y, *, seed=7, lr=0.01, **settings):
 def same(a, b):
     """Whether two states have the same names and the same bits."""
     return list(a) == list(b) and all(a[k].dtype == b[k].dtype and a[k].tobytes() == b[k].tobytes() for k in a)
-
-
-def refusal(kind, call):
-    """The message of the error that `call` raises, proved to be one line."""
-    with pytest.raises(kind) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message

@@ -76,15 +76,12 @@ class Diffusion:
     def add_noise(self, x0, t, noise):
         """x_t = √ᾱ_t x_0 + √(1 - ᾱ_t) ε: the t steps of q(x_t|x_0) at once.
 
-        Parameters
-        ----------
-        x0, noise : (N, ...)
-        t : int, or integer array (N,), from 0 to T
+        x_0 and ε are (N, ...), t is one integer from 0 to T or one for each example (N,).
 
         Raises
         ------
-        ValueError
-            If shapes differ, or t is out of range; the same holds for all methods below.
+        ValueError, TypeError
+            If shapes differ, t is out of range, or arrays are not of floats; the same holds for all methods below.
 
         >>> Diffusion([0.36, 0.5]).add_noise(np.array([[1.0]]), 1, np.array([[10.0]])).tolist()
         [[6.8]]
@@ -107,12 +104,13 @@ class Diffusion:
     def sample(self, model, shape, *, rng, limit=None, dtype=np.float32):
         """Draw x_0 of this shape by walking back all T steps, with fresh noise at each: DDPM (Ho et al. 2020, algorithm 2).
 
-        Each step guesses x_0, and draws from q(x_{t-1}|x_t, x_0), a Gaussian. `limit` keeps the guesses within ±limit; images
-        scaled to [-1, 1] need 1 where the cosine's last steps, or `guided`, would throw them far out.
+        Each step guesses x_0, and draws from q(x_{t-1}|x_t, x_0), a Gaussian, whose variance is the smaller of the two they try.
+        `limit` keeps the guesses within ±limit; images scaled to [-1, 1] need 1 where the cosine's last steps, or `guided`,
+        would throw them far out.
         """
         x = generator(rng).normal(size=shape).astype(dtype)
         for t in range(self.steps, 0, -1):
-            now, before = self._left(t), self._left(t - 1)
+            now, before = float(self.alpha_bar[t]), float(self.alpha_bar[t - 1])
             alpha = now / before
             clean, _ = self._guess(model, x, t, t, limit)
             x = (math.sqrt(before) * (1 - alpha) * clean + math.sqrt(alpha) * (1 - before) * x) / (1 - now)
@@ -121,22 +119,17 @@ class Diffusion:
         return x
 
     def ddim(self, model, x, path, *, limit=None):
-        """Walk from x_t to x_s, where `path` leads from t to s, without any randomness: DDIM (Song, Meng & Ermon 2021).
+        """Walk x (N, ...) without randomness along `path`, steps that all fall or all rise: DDIM (Song, Meng & Ermon 2021).
 
         Each step guesses x_0, and puts back the noise that the model saw, as much as belongs to the step to come. From noise,
         `path(50)` leads to a sample in 50 steps; `path(50)[::-1]` finds the noise from which an example would come. `limit` is
         as in `sample`, on paths that fall.
-
-        Parameters
-        ----------
-        x : (N, ...)
-        path : sequence of steps, all falling or all rising
         """
         path, x = self._checked(path, limit), floating(x)
         for here, there in zip(path, path[1:]):
             # On the way up, the step to come says how much noise to expect: at t = 0 there is none to be seen.
             clean, noise = self._guess(model, x, here, max(here, there), limit)
-            x = math.sqrt(self._left(there)) * clean + math.sqrt(1 - self._left(there)) * noise
+            x = self.add_noise(clean, there, noise)
         return x
 
     def path(self, n):
@@ -150,13 +143,21 @@ class Diffusion:
         return np.rint(np.linspace(self.steps, 0, n + 1)).astype(int).tolist()
 
     def denoised(self, x, t, noise):
-        """The x_0 that x_t comes from if `noise` is in it: (x_t - √(1 - ᾱ_t) ε) / √ᾱ_t."""
+        """The x_0 that x_t comes from if `noise` is in it: (x_t - √(1 - ᾱ_t) ε) / √ᾱ_t.
+
+        >>> Diffusion([0.36, 0.5]).denoised(np.array([[6.8]]), 1, np.array([[10.0]])).round(6).tolist()
+        [[1.0]]
+        """
         signal, spread = self._shares(t, x, noise)
         return (x - spread * noise) / signal
 
     def score(self, noise, t):
-        """∇ log q(x_t) if `noise` is the mean noise in x_t: -ε / √(1 - ᾱ_t), for t from 1 (Song & Ermon 2019)."""
-        return -noise / self._shares(t, noise, low=1)[1]
+        """∇ log q(x_t) if `noise` is the mean noise in x_t: -ε / √(1 - ᾱ_t), for t from 1 (Song & Ermon 2019).
+
+        >>> Diffusion([0.36, 0.5]).score(np.array([[0.3]]), 1).round(6).tolist()
+        [[-0.5]]
+        """
+        return noise / -self._shares(t, noise, low=1)[1]
 
     def velocity(self, x0, t, noise):
         """v = √ᾱ_t ε - √(1 - ᾱ_t) x_0, what some networks predict instead of ε (Salimans & Ho 2022)."""
@@ -164,20 +165,25 @@ class Diffusion:
         return signal * noise - spread * x0
 
     def noise(self, x, t, velocity):
-        """The ε that belongs to x_t and v: √(1 - ᾱ_t) x_t + √ᾱ_t v."""
+        """The ε that belongs to x_t and v: √(1 - ᾱ_t) x_t + √ᾱ_t v.
+
+        >>> Diffusion([0.36, 0.5]).noise(np.array([[6.8]]), 1, np.array([[7.4]])).round(6).tolist()
+        [[10.0]]
+        """
         signal, spread = self._shares(t, x, velocity)
         return spread * x + signal * velocity
 
-    def _left(self, t):
-        return float(self.alpha_bar[t])
-
     def _shares(self, t, x, other=None, low=0):
         """√ᾱ_t and √(1 - ᾱ_t), of the dtype of x and ready to broadcast over x (N, ...)."""
+        arrays = (x,) if other is None else (x, other)
+        for a in arrays:
+            if not isinstance(a, (np.ndarray, Tensor)) or a.dtype.kind != "f":  # in integers every share would be 0
+                raise TypeError(f"expected arrays of floats (N, ...), and was given {type(a).__name__}: {a!r:.60}")
         t = np.asarray(t)
         if t.dtype.kind not in "iu" or t.size and not low <= t.min() <= t.max() <= self.steps:
             raise ValueError(f"t must be whole numbers from {low} to {self.steps}, and is {t!r:.80}")
-        if t.shape not in ((), x.shape[:1]) or other is not None and other.shape != x.shape:
-            shapes = " and ".join(str(a.shape) for a in (x, other) if a is not None)
+        if t.shape not in ((), x.shape[:1]) or arrays[-1].shape != x.shape:
+            shapes = " and ".join(str(a.shape) for a in arrays)
             raise ValueError(f"expected arrays (N, ...) of one shape, and one t or t (N,); given {shapes}, and t {t.shape}")
         left = self.alpha_bar[t].reshape(t.shape + (1,) * (x.ndim - 1) if t.ndim else ())
         return np.sqrt(left).astype(x.dtype), np.sqrt(1 - left).astype(x.dtype)
@@ -199,11 +205,11 @@ class Diffusion:
         if noise.shape != x.shape or noise.dtype != x.dtype:
             raise ValueError(f"a model should give noise like its x, {x.shape} of {x.dtype}, and gave {noise.shape} of {noise.dtype}: "
                              "give x the dtype of the model's parameters")
-        left = self._left(t)
-        clean = (x - math.sqrt(1 - left) * noise) / math.sqrt(left)
+        clean = self.denoised(x, t, noise)
         if limit is not None:
             clean = np.clip(clean, -number("limit", limit, 0), float(limit))
-            noise = (x - math.sqrt(left) * clean) / math.sqrt(1 - left)
+            signal, spread = self._shares(t, x)
+            noise = (x - signal * clean) / spread
         return clean, noise
 
 
@@ -270,14 +276,8 @@ def drop_labels(labels, *, rate, rng):
 def guided(model, labels, *, weight):
     """A model that overstates what the labels change: ε = ε(x, unknown) + w (ε(x, label) - ε(x, unknown)).
 
-    Weight 0 ignores the labels, 1 is the model itself, more asks for samples that are typical of their class
-    (classifier-free guidance, Ho & Salimans 2022, who call our w 1 + w).
-
-    Parameters
-    ----------
-    model : function of x, t and labels
-    labels : (N,)
-    weight : float
+    It is made from one that takes x, t and labels (N,). Weight 0 ignores the labels, 1 is the model itself, more asks for
+    samples that are typical of their class (classifier-free guidance, Ho & Salimans 2022, who call our w 1 + w).
 
     >>> model = lambda x, t, labels: x * (labels != UNKNOWN)[:, None]
     >>> guided(model, [3], weight=2.0)(np.array([[1.0]], np.float32), np.array([1])).tolist()

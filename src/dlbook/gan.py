@@ -29,7 +29,7 @@ def discriminator_loss(real, fake):
 
 
 def minimax_loss(fake):
-    """E[log(1 - D(fake))]: what the discriminator's loss costs it, turned round.
+    """E[log(1 - D(fake))]: the part of the discriminator's loss that depends on the generator, with the other sign.
 
     Its slope vanishes where D is sure that samples are fake, which is where the generator has to start.
 
@@ -75,6 +75,11 @@ def discriminator_step(generator, discriminator, optimiser, *, real, noise, loss
 
     The generator is run without a tape: its parameters get no gradient.
 
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no finite number; the step is not taken.
+
     >>> from dlbook import nn, optim
     >>> rng = np.random.default_rng(0)
     >>> g, d = nn.MLP([2, 8, 2], rng=rng), nn.MLP([2, 8, 1], rng=rng)
@@ -90,7 +95,7 @@ def discriminator_step(generator, discriminator, optimiser, *, real, noise, loss
 def generator_step(generator, discriminator, optimiser, *, noise, loss=non_saturating_loss):
     """One step of the generator on the fakes that `noise` gives; returns its loss before the step.
 
-    Gradients run through the discriminator, and leave none in it.
+    Gradients run through the discriminator, and leave none in it. Raises as `discriminator_step` does.
 
     >>> from dlbook import nn, optim
     >>> rng = np.random.default_rng(0)

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from .autograd import Tensor, common_dtype, constant, floating
+from .autograd import Tensor, common_dtype, constant, floating, no_grad
 from .functional import softplus
 from .nn import Module
 from .ops import broadcast_to, exp, logsumexp
@@ -28,7 +28,7 @@ def reparameterise(mean, log_variance, *, rng):
     ----------
     mean, log_variance : (..., Z)
     rng : np.random.Generator
-        Draws ε once, whatever the dtype.
+        Draws ε.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class VAE(Module):
         self.latent, self.likelihood = whole("latent", latent), likelihood
 
     def forward(self, x):
-        """The decoder's output at the mean of q(z|x): a reconstruction in which nothing is random."""
+        """The decoder's output at the mean of q(z|x), logits or means: a reconstruction in which nothing is random."""
         return self.decoder(self.encode(x)[0])
 
     def encode(self, x):
@@ -152,6 +152,10 @@ class VAE(Module):
         ------
         ValueError
             If β is negative.
+
+        >>> at_prior = VAE(lambda x: np.zeros((len(x), 4)), lambda z: np.zeros((len(z), 3)), latent=2)  # KL 0, all pixels ½
+        >>> at_prior.elbo(np.ones((1, 3)), rng=np.random.default_rng(0)).data.round(4)  # 3 log ½
+        array([-2.0794])
         """
         mean, log_variance = self.encode(x)
         z = reparameterise(mean, log_variance, rng=rng)
@@ -161,6 +165,15 @@ class VAE(Module):
         """log of the mean of K importance weights p(x, z) / q(z|x), for each example: (B,) (Burda, Grosse & Salakhutdinov 2016).
 
         On average it rises with K from the ELBO, at K = 1, towards log p(x).
+
+        Raises
+        ------
+        ValueError
+            If `samples`, K, is no whole number from 1 up.
+
+        >>> at_prior = VAE(lambda x: np.zeros((len(x), 4)), lambda z: np.zeros((len(z), 3)), latent=2)
+        >>> at_prior.importance_bound(np.ones((1, 3)), samples=5, rng=np.random.default_rng(0)).data.round(4)
+        array([-2.0794])
         """
         k, values = whole("samples", samples), floating(x)
         mean, log_variance = (broadcast_to(part, shape=(k, *part.shape)) for part in self.encode(x))   # (K, B, Z)
@@ -174,9 +187,14 @@ class VAE(Module):
         return logsumexp(log_likelihood + log_ratio, axis=0) - math.log(k)
 
     def sample(self, n, *, rng):
-        """The decoder's output at `n` latents drawn from N(0, I): what the model thinks that data look like."""
+        """The decoder's output, logits or means, at `n` latents drawn from N(0, I): what the model thinks that data look like.
+
+        It is computed without a tape, as the samples of other models are.
+        """
         dtype = next((p.dtype for p in self.parameters()), np.dtype(np.float32))
-        return self.decoder(generator(rng).normal(size=(whole("n", n), self.latent)).astype(dtype))
+        z = generator(rng).normal(size=(whole("n", n), self.latent)).astype(dtype)
+        with no_grad():
+            return self.decoder(z)
 
 
 def _moments(name, mean, log_variance):

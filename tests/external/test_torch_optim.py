@@ -1,4 +1,4 @@
-"""PyTorch's optim_db over our optimisers, and its schedulers beside ours: fifty steps each, the same numbers after every one."""
+"""PyTorch's optim_db over our optimisers, its schedulers and its clipping beside ours: the same numbers after every step."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -194,3 +194,58 @@ def test_every_schedule_has_its_counterpart_or_a_reason():
     offered = {thing for name, thing in vars(schedules).items()
                if getattr(thing, "__module__", "") == schedules.__name__ and not name.startswith("_")}
     assert offered == set(SCHEDULES) | set(NO_SCHEDULER)
+
+
+# ---- clipping -----------------------------------------------------------------------------------------------------------
+
+CLIPS = {optim.clip_norm: "clip_grad_norm_", optim.clip_value: "clip_grad_value_"}
+
+every_clip = pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.__name__)
+
+
+def check_clip(clip, limit, ours=None):
+    """The gradients after clipping, and what is returned, are PyTorch's; `ours` is called in the place of `clip`, if given."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    gradients = [scale * rng.normal(size=shape) for shape, scale in [((), 5.0), ((3,), 1e-3), ((2, 5), 2.0), ((4,), 0.0)]]
+    mine = [Tensor(np.zeros(g.shape), requires_grad=True) for g in gradients]
+    theirs = [torch.tensor(p.data, requires_grad=True) for p in mine]
+    for p, q, g in zip(mine, theirs, gradients):
+        p.grad, q.grad = g, torch.tensor(g)
+    bare, also_bare = Tensor([1.0], requires_grad=True), torch.zeros(1, requires_grad=True)  # without a gradient
+    norm = (ours or clip)([*mine, bare], limit)
+    reference = getattr(torch.nn.utils, CLIPS[clip])([*theirs, also_bare], limit)
+    if clip is optim.clip_norm and reference > limit:  # theirs divides by norm + 1e-6, lest it be 0, and stays below by as much
+        for q in theirs:
+            q.grad *= (reference + 1e-6) / reference
+    for p, q in zip(mine, theirs):
+        check_same(p.grad, q.grad.numpy(), "clipped gradients")
+    assert bare.grad is also_bare.grad is None
+    if clip is optim.clip_norm:
+        check_same(np.array(norm), reference.numpy(), "norm")
+    else:
+        assert norm is reference is None
+
+
+@every_clip
+@pytest.mark.parametrize("limit", [1e-3, 0.5, 3.0, 100.0])
+def test_clipping(clip, limit):
+    check_clip(clip, limit)
+
+
+@every_clip
+def test_a_damaged_clipping_is_noticed(clip):
+    other = optim.clip_value if clip is optim.clip_norm else optim.clip_norm
+    for damaged in (
+        lambda parameters, limit: clip(parameters, 0.99 * limit), lambda parameters, limit: clip(parameters[1:], limit),
+        lambda parameters, limit: None, other,
+    ):
+        with pytest.raises(AssertionError, match="clipped gradients"):
+            check_clip(clip, 0.5, damaged)
+    with pytest.raises(AssertionError, match="norm"):
+        check_clip(optim.clip_norm, 0.5, lambda parameters, limit: 1.01 * optim.clip_norm(parameters, limit))
+
+
+def test_every_clipping_has_its_counterpart():
+    assert {name for name in optim.__all__ if name.startswith("clip_")} == {clip.__name__ for clip in CLIPS}

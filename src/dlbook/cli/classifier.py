@@ -15,12 +15,14 @@ from ..train import read_npz, write_npz
 from ..train.judging import outputs
 
 FORMAT = "dlbook classifier 1"
+CARD = {"model", "shape", "classes", "hidden", "dropout", "data", "low", "high"}
 
 
 class Classifier(Module):
     """A network for examples of `card["shape"]`, which it standardises first: (N, ...) to logits (N, classes).
 
-    `card` is a dictionary of what JSON can hold: `model` (linear, mlp, cnn or resnet), `shape`, `classes`, `hidden`, `dropout`.
+    `card` is a dictionary of what JSON can hold: `model` (linear, mlp, cnn or resnet), `shape`, `classes`, `hidden`, `dropout`,
+    and of the examples in training the name of their `data` and the range of their numbers, from `low` to `high`.
     """
 
     def __init__(self, card, *, rng):
@@ -103,7 +105,7 @@ def load(path):
         raise ValueError(f"{path} is damaged, or no model: train it again with `dlbook train`") from None
     try:
         card = json.loads(arrays.pop("card").item())
-        if card.pop("format") != FORMAT:
+        if card.pop("format") != FORMAT or not CARD <= set(card):
             raise ValueError
         classifier = Classifier(card, rng=np.random.default_rng(0))
         classifier.mean, classifier.std = np.array(arrays["mean"]), np.array(arrays["std"])  # their shapes are the data's

@@ -98,10 +98,12 @@ def ask(model, path, invert):
     x = x.reshape(len(x), size)
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{path} holds {x.dtype} where numbers were expected")
-    x = x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 and high <= 1 else 1)
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32) / np.float32(255 if x.dtype == np.uint8 and high <= 1 else 1)
     wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if len(wrong):
-        raise ValueError(f"{path} row {wrong[0]} holds nan or inf, of which a model makes nothing: mend or remove that row")
+        raise ValueError(f"{path} row {wrong[0]} holds nan, inf or more than a float32 can hold, of which a model makes nothing: "
+                         "mend or remove that row")
     if invert:
         x = np.float32(low + high) - x
     reach = high - low
@@ -162,7 +164,7 @@ def from_csv(path):
     import numpy as np
 
     lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if lines and any(not _is_number(cell) for cell in lines[0].split(",")):
+    if lines and not any(map(_is_number, lines[0].split(","))):
         lines = lines[1:]
     if not lines:
         raise ValueError("it holds no numbers")

@@ -106,6 +106,9 @@ def check_files(options):
             raise WrongCall(f"{file} cannot be written, because there is no folder {file.parent}: make it, or choose another")
         if file.is_dir():
             raise WrongCall(f"{file} is a folder: give the name of a file")
+    kept = options.resume or options.checkpoint
+    if kept and kept.resolve() == options.out.resolve():
+        raise WrongCall(f"the model would be written over the checkpoint {kept}: give --out another name")
     if options.resume and not options.resume.is_file():
         raise FileNotFoundError(f"there is no checkpoint {options.resume} to go on from: begin with --checkpoint {options.resume}")
     if options.plot:

@@ -15,7 +15,7 @@ from .module import Module
 
 
 class GCN(Module):
-    """Graph convolution Â X W + b: each node takes a weighted mean of itself and its neighbours, then a linear layer.
+    """Graph convolution Â X W + b: each node takes a weighted sum of itself and its neighbours, then a linear layer.
 
     Kipf and Welling, "Semi-supervised classification with graph convolutional networks", 2017.
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..data import grid_world
+from ..settings import fraction
 from .environment import Environment
-from .share import fraction
 
 DIRECTIONS = {"↑": (-1, 0), "→": (0, 1), "↓": (1, 0), "←": (0, -1)}
 

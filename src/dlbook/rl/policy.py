@@ -8,9 +8,8 @@ import numpy as np
 from ..autograd import Tensor, floating
 from ..functional import log_softmax, softmax
 from ..functional.loss import like
-from ..ops import clip, exp, minimum, take
-from ..settings import generator, number
-from .share import fraction
+from ..ops import clip, exp, minimum, take, where
+from ..settings import fraction, generator, number
 
 
 def epsilon_greedy(values, *, epsilon, rng):
@@ -57,12 +56,14 @@ def categorical(logits, *, rng):
     Raises
     ------
     ValueError
-        If there is no action, or logits are not numbers.
+        If there is no action, logits are not numbers, or no action of a row can be: its largest logit is infinite.
 
     >>> categorical([[0.0, 100.0], [100.0, 0.0]], rng=np.random.default_rng(0))
     array([1, 0])
     """
     logits, rng = _rows("logits", logits), generator(rng)
+    if not np.isfinite(logits.max(axis=-1)).all():
+        raise ValueError("the largest logit of a row is infinite: -inf forbids an action, and one action must be left")
     reached = softmax(logits.astype(np.float64)).data.cumsum(axis=-1)
     # A uniform number falls into the stretch of one action; the last sum may miss 1 by rounding, hence the division.
     return _chosen((reached / reached[..., -1:] > rng.random((*logits.shape[:-1], 1))).argmax(axis=-1))
@@ -102,6 +103,8 @@ def log_probability(logits, actions):
 def entropy(logits):
     """Entropy −Σ π log π of the policy in each row, in nats: a bonus for it keeps a policy trying (Mnih et al. 2016).
 
+    An action that -inf forbids adds 0, the limit of π log π.
+
     Parameters
     ----------
     logits : (B, A)
@@ -119,7 +122,8 @@ def entropy(logits):
     array([0.6931, 0.    ], dtype=float32)
     """
     logits = _tensor("logits", logits)
-    return -(softmax(logits) * log_softmax(logits)).sum(axis=-1)
+    log_pi = where(log_softmax(logits), 0.0, condition=logits.data > -np.inf)
+    return -(softmax(logits) * log_pi).sum(axis=-1)
 
 
 def clipped_objective(log_probabilities, *, old, advantages, reach=0.2):
@@ -151,6 +155,10 @@ def clipped_objective(log_probabilities, *, old, advantages, reach=0.2):
     Tensor(1.1)
     """
     log_probabilities = log_probabilities if isinstance(log_probabilities, Tensor) else Tensor(log_probabilities)
+    for name, constants in (("old", old), ("advantages", advantages)):
+        if np.shape(constants) != log_probabilities.shape:
+            raise ValueError(f"{name} has shape {np.shape(constants)} and log_probabilities {log_probabilities.shape}: "
+                             "they must be equal")
     old, advantages = like(log_probabilities, old), like(log_probabilities, advantages)
     reach = number("reach", reach, 0, 1)
     ratio = exp(log_probabilities - old)
@@ -161,7 +169,8 @@ def follow(target, source, *, rate=1.0):
     """Move the parameters and buffers of the module `target` towards those of `source`: θ' ← θ' + rate (θ − θ').
 
     Rate 1 copies them, as deep Q-networks do now and then (Mnih et al. 2015); a small rate after each step averages them
-    (Lillicrap et al. 2016, there called τ; Polyak & Juditsky 1992). Arrays are replaced, never written into.
+    (Lillicrap et al. 2016, there called τ; Polyak & Juditsky 1992). Buffers that are no floats, such as masks, are copied.
+    Arrays are replaced, never written into.
 
     Raises
     ------
@@ -178,7 +187,7 @@ def follow(target, source, *, rate=1.0):
     new, old = source.state(), target.state()
     if rate < 1:
         for name in new.keys() & old.keys():
-            if new[name].shape == old[name].shape:  # where they differ, load_state says so
+            if new[name].shape == old[name].shape and new[name].dtype.kind == "f":  # where they differ, load_state says so
                 new[name] = (old[name] + rate * (new[name] - old[name])).astype(old[name].dtype)
     target.load_state(new)
 
@@ -186,8 +195,10 @@ def follow(target, source, *, rate=1.0):
 def _rows(name, scores):
     """Scores as an array (A,) or (B, A) with at least one action."""
     scores = floating(scores)
-    if scores.ndim not in (1, 2) or not scores.shape[-1] or np.isnan(scores).any():
+    if scores.ndim not in (1, 2) or not scores.shape[-1]:
         raise ValueError(f"{name} have shape {scores.shape}; expected numbers (A,) or (B, A), for at least one action")
+    if np.isnan(scores).any():
+        raise ValueError(f"{name} hold nan; expected numbers: the network that gave them has diverged")
     return scores
 
 

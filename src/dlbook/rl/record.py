@@ -64,7 +64,7 @@ class ReplayBuffer:
         ValueError
             If an observation has another shape than those before.
         TypeError
-            If the action is not an integer.
+            If the action is not an integer, a flag not Boolean, or an observation of a kind that those before cannot hold.
         """
         step = Transitions(observation, action, reward, next_observation, terminated, truncated)
         self.extend(Transitions(*(np.asarray(x)[None] for x in step)))
@@ -77,7 +77,7 @@ class ReplayBuffer:
         ValueError
             If observations have another shape than those before, or the arrays differ in length.
         TypeError
-            If actions are not integers.
+            If actions are not integers, flags not Boolean, or observations of a kind that those before cannot hold.
         """
         steps = Transitions(*map(np.asarray, steps))
         if steps.actions.dtype.kind not in "iu":
@@ -90,6 +90,8 @@ class ReplayBuffer:
         for name, x, place in zip(steps._fields, steps, kept):
             if x.shape[1:] != place.shape[1:] or len(x) != len(steps.rewards):
                 raise ValueError(f"{name} have shape {x.shape}; expected {(len(steps.rewards), *place.shape[1:])}")
+            if not np.can_cast(x.dtype, place.dtype, "same_kind"):  # where NumPy would cut 0.7 down to 0
+                raise TypeError(f"{name} have dtype {x.dtype}, and are kept as {place.dtype}: give all of them that kind")
         if kept.observations.shape != kept.next_observations.shape or any(x.ndim != 1 for x in (kept.actions, kept.rewards)):
             raise ValueError(f"a transition goes from one observation to another of the same shape by one action; these are "
                              f"{', '.join(str(x.shape[1:]) for x in steps)}")

@@ -8,7 +8,7 @@ record stops; what follows is then worth what `next_values` says: the value of t
 import numpy as np
 
 from ..autograd import floating
-from .share import fraction
+from ..settings import fraction
 
 
 def returns(rewards, *, gamma, terminated=None, truncated=None, next_values=None):

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import re
+import threading
 import zipfile
 from pathlib import Path
 
@@ -21,7 +23,8 @@ def replacing(path):
     b'whole'
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # beside the target: renaming within a disk is atomic
+    # Beside the target, for renaming within a disk is atomic, and under a name that no other process or thread uses.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with open(unfinished, "wb") as file:
             yield file
@@ -37,7 +40,7 @@ def sweep(path):
     """Remove what a killed process left of writing to `path`."""
     path = Path(path)
     for left in path.parent.iterdir():
-        if left.name.startswith(f".{path.name}.") and left.suffix == ".tmp":
+        if re.fullmatch(rf"\.{re.escape(path.name)}\.\d+\.\d+\.tmp", left.name):  # and not what belongs to path.npz
             with contextlib.suppress(OSError):
                 left.unlink()
 
