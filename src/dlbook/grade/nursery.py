@@ -1,0 +1,149 @@
+"""`python -m dlbook.grade.nursery FOLDER`: runs a chapter, and waits before each exercise for answers to try there.
+
+Reads the key from standard input. Where an exercise stands, the process forks: the fork keeps the chapter as it is at that
+place, listens at FOLDER/<exercise>, and gives each answer that comes a child of its own, in a cage. So the chapter is run
+once and not for each student, and no answer can disturb another. Ends when standard input does.
+"""
+
+import ast
+import contextlib
+import json
+import linecache
+import os
+import signal
+import site
+import socket
+import sys
+import sysconfig
+import tempfile
+import warnings
+from pathlib import Path
+
+from ..check.core import _has_gap
+from . import cage
+from .key import python
+from .wire import Gone, Wire
+
+
+def main(folder):
+    """Run the chapter; say `done`, or what went wrong, in a line of JSON; stay until standard input ends."""
+    order = json.loads(sys.stdin.readline())
+    report = os.dup(1)
+    quiet = os.open(os.devnull, os.O_RDWR)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    space, answer = {"__name__": "__main__"}, {"done": True}
+    zygotes = []
+    try:
+        for position, source in enumerate(order["cells"]):
+            for name in [task["name"] for task in order["tasks"] if task["position"] == position]:
+                zygotes.append(zygote(folder, name, space, order))
+            if source is not None:
+                run(f"<chapter, cell {position}>", python(source), space)
+    except BaseException as error:
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    os.write(report, json.dumps(answer).encode() + b"\n")
+    with contextlib.suppress(OSError, KeyboardInterrupt):
+        sys.stdin.read()
+    for child in zygotes:
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+
+
+def zygote(folder, name, space, order):
+    """Fork a process that answers at FOLDER/<name> with the chapter as it is now; return its number."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.path.join(folder, name))
+    listener.listen(64)
+    child = os.fork()
+    if child:
+        listener.close()
+        return child
+    parent = os.getppid()
+    listener.settimeout(5)
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError, InterruptedError):
+            connection, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                supervisor(connection, space, order)
+                os._exit(0)
+            connection.close()
+    os._exit(0)
+
+
+def supervisor(connection, space, order):
+    """Put a child into a cage to serve `connection`, and see to its end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with tempfile.TemporaryDirectory(prefix="dlbook-") as scratch:
+        os.chmod(scratch, 0o777)
+        walls = cage.unshare()
+        child = os.fork()
+        if not child:
+            os.setsid()
+            walls += cage.enter(scratch, readable(), order["memory"])
+            with contextlib.suppress(BaseException):
+                serve(Wire(connection, line=line, has_gap=_has_gap), space, walls)
+            os._exit(0)
+        cage.supervise(child, connection, order["seconds"] + 1)
+
+
+def serve(wire, space, walls):
+    """Run an answer and hand it over; then do what the judge asks for, until the judge has enough."""
+    order = wire.receive()
+    try:
+        for number, source in enumerate(order["definitions"]):
+            with contextlib.suppress(Exception):  # that cell may be another exercise's trouble
+                run(f"<your definitions, {number}>", source, space)
+        run("<your answer>", order["cell"], space)
+        values = [eval(argument, space) for argument in order["arguments"]]
+    except BaseException as error:
+        wire.send({"error": type(error).__name__, "text": str(getattr(error, "msg", error))[:1000], "line": line(error), "gap": gap(order["cell"])})
+        return
+    wire.send({"walls": walls}, value=values)
+    with contextlib.suppress(Gone):
+        while True:
+            wire.serve(wire.receive())
+
+
+def run(file, source, space):
+    """Run a cell as a notebook would, its source kept where a traceback and `inspect` look for it."""
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), space)
+
+
+def line(error):
+    """Where in the student's code an error arose."""
+    if isinstance(error, SyntaxError):
+        return f", in line {error.lineno}" + (f", `{error.text.strip()}`" if error.text else "")
+    found, trace = "", error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith("<your"):
+            found = f", in line {trace.tb_lineno}, `{linecache.getline(file, trace.tb_lineno).strip()}`"
+        trace = trace.tb_next
+    return found
+
+
+def gap(source):
+    """Whether a cell still holds a `...`."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+        return any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(ast.parse(source)))
+    return False
+
+
+def readable():
+    """Folders that Python, its packages, the book's package and its data are read from."""
+    from ..data import store
+
+    places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages(), str(Path(__file__).parents[2]),
+              "/usr", "/lib", "/lib64", "/bin", "/etc", "/proc/self", "/sys/devices/system/cpu"}
+    with contextlib.suppress(OSError):
+        places.add(str(store.folder()))
+    return sorted(places)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
