@@ -4,68 +4,80 @@
     memory      an address space of what the chapter needs and `memory` more
     processes   a PID namespace of its own: it sees and signals nobody outside, and everything in it ends with it
     files       Landlock: it reads Python, the package and the data, and writes in a scratch folder alone
-    network     a network namespace with nothing in it
+    disk        the scratch folder is a small file system of its own, which goes with the child
+    network     seccomp: no socket can be made, and none of the calls that reach into other processes
 
-Where the kernel refuses one of these (in some containers), the others hold; `walls` says which there are.
+Where the kernel refuses one of these (in some containers, or for ordinary users), the others hold; the names of those that
+stand are told before any of the student's code is there.
 """
 
 import contextlib
-import ctypes
 import os
 import resource
+import shutil
 import signal
 import socket
-import struct
-import sys
 import time
 
-NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
-PROCESSES = 64  # enough for a thread pool, too few for a fork bomb
+from .kernel import call, landlock, seccomp
+
+WALLS = ("memory", "processes", "files", "disk", "network")
+NEWNS, NEWUSER, NEWPID = 0x20000, 0x10000000, 0x20000000
+PROCESSES = 8  # enough for a small pool, too few to take the machine from others
 LARGEST_FILE = 64 << 20
 NOBODY = 65534
-READ, WRITE = 0b1101, 0x7FFF  # Landlock's rights: execute, read file, read folder; and all up to truncate
+SUBREAPER, PARENT_DEATH, KEEP_CAPABILITIES = 36, 1, 8  # for prctl
 
 
-def call(name, *arguments):
-    """A function of the C library, on Linux; raises OSError where it fails or is not there."""
-    if sys.platform != "linux":
-        raise OSError("not on this system")
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = getattr(libc, name)(*arguments)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
-
-
-def unshare():
-    """Give the next child a PID namespace and no network; return the names of the walls that stand."""
+def unshare(scratch):
+    """Give the next child a PID namespace, and `scratch` a file system; return the names of the walls that stand."""
     mine = NEWUSER if os.geteuid() else 0
     uid, gid = os.getuid(), os.getgid()
-    for flags, walls in [(NEWPID | NEWNET, ["processes", "network"]), (NEWPID, ["processes"])]:
+    with contextlib.suppress(OSError):
+        call("prctl", SUBREAPER, 1, 0, 0, 0)  # where there is no namespace: orphans become ours, to be ended
+    for flags in (NEWPID | NEWNS, NEWPID):
         with contextlib.suppress(OSError):
             call("unshare", flags | mine)
             if mine:  # keep our own name in the user namespace that an ordinary user needs for the others
                 for file, text in [("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")]:
                     with open(f"/proc/self/{file}", "w") as place:
                         place.write(text)
-            return walls
+            return ["processes", *(["disk"] if flags & NEWNS and mounted(scratch) else [])]
     return []
 
 
-def enter(scratch, readable, memory):
+def mounted(scratch):
+    """Whether a small file system could be put at `scratch`, for this process and its children alone."""
+    with contextlib.suppress(OSError):
+        call("mount", b"none", b"/", None, 1 << 18 | 1 << 14, None)  # private, and so all below
+        call("mount", b"tmpfs", os.fsencode(scratch), b"tmpfs", 0b110, f"size={LARGEST_FILE},nr_inodes=4096,mode=777".encode())
+        return True
+    return False
+
+
+def enter(scratch, readable, memory, seconds):
     """Raise the walls around this process; return the names of those that stand."""
     with open("/proc/self/statm") if os.path.exists("/proc/self/statm") else contextlib.nullcontext() as file:
         used = int(file.read().split()[0]) * resource.getpagesize() if file else 1 << 30
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # if the machine runs out of memory, this is what ends first
     walls = ["memory"] if limited(resource.RLIMIT_AS, used + memory) else []
     limited(resource.RLIMIT_FSIZE, LARGEST_FILE)
+    limited(resource.RLIMIT_CPU, int(seconds) + 3)
     limited(resource.RLIMIT_CORE, 0)
+    others = running()
     os.chdir(scratch)
     with contextlib.suppress(OSError):
         landlock(scratch, readable)
         walls.append("files")
     with contextlib.suppress(OSError):
         leave_root()
-    limited(resource.RLIMIT_NPROC, PROCESSES if os.geteuid() == NOBODY else PROCESSES + running())
+    limited(resource.RLIMIT_NPROC, PROCESSES if os.geteuid() >= NOBODY else PROCESSES + others)
+    with contextlib.suppress(OSError):
+        call("prctl", PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
+    with contextlib.suppress(OSError):
+        seccomp()
+        walls.append("network")
     return walls
 
 
@@ -83,7 +95,7 @@ def running():
     """How many processes and threads this user has: the limit on processes counts them all."""
     count = 0
     with contextlib.suppress(OSError):
-        for entry in os.scandir("/proc"):
+        for entry in os.scandir("/proc") if os.geteuid() else ():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
                     if entry.stat().st_uid == os.getuid():
@@ -92,50 +104,58 @@ def running():
 
 
 def leave_root():
-    """Where we are root, become nobody but keep the right to read: for root, the limit on processes does not hold."""
-    if os.geteuid():
-        return
-    call("prctl", 8, 1, 0, 0, 0)  # PR_SET_KEEPCAPS
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
-    header = struct.pack("=Ii", 0x20080522, 0)
-    read = 1 << 2  # CAP_DAC_READ_SEARCH
-    call("capset", header, struct.pack("=IIIIII", read, read, 0, 0, 0, 0))
+    """Where we are root, become nobody but keep the right to read: for root, the limit on processes does not hold.
 
-
-def landlock(scratch, readable):
-    """Let this process and its children read `readable`, write in `scratch`, and touch no other file for ever."""
-    ruleset = call("syscall", 444, struct.pack("=Q", READ | WRITE), 8, 0)
-    try:
-        for path, rights in [*((path, READ) for path in readable), (scratch, READ | WRITE), ("/dev/null", 0b110), ("/dev/urandom", 0b100)]:
-            if not os.path.exists(path):
-                continue
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            try:
-                rights = rights if os.path.isdir(path) else rights & 0b111
-                call("syscall", 445, ruleset, 1, struct.pack("=Qi", rights, place), 0)
-            finally:
-                os.close(place)
-        call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-        call("syscall", 446, ruleset, 0)
-    finally:
-        os.close(ruleset)
+    Each child is a nobody of its own, whose processes are counted alone. An ordinary user loses what the namespace gave.
+    """
+    keep = 0
+    if not os.geteuid():
+        call("prctl", KEEP_CAPABILITIES, 1, 0, 0, 0)
+        os.setgroups([])
+        os.setgid(NOBODY)
+        try:
+            os.setuid(1 << 30 | int(os.readlink("/proc/self")))
+        except (OSError, ValueError):  # in a container that knows only few numbers
+            os.setuid(NOBODY)
+        keep = 1 << 2  # CAP_DAC_READ_SEARCH
+    header = (0x20080522).to_bytes(4, "little") + bytes(4)
+    call("capset", header, keep.to_bytes(4, "little") * 2 + bytes(16))
 
 
 def supervise(child, connection, seconds):
     """Wait for `child`; end it, and what it started, when `seconds` are over or nobody listens to `connection` any more."""
     deadline, pause = time.monotonic() + seconds, 0.0005
-    while time.monotonic() < deadline:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return
+    while time.monotonic() < deadline and not os.waitpid(child, os.WNOHANG)[0]:
         with contextlib.suppress(BlockingIOError):
             if connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
                 break
         time.sleep(pause)
         pause = min(pause * 1.5, 0.02)
-    for end in (os.killpg, os.kill):
-        with contextlib.suppress(OSError):
-            end(child, signal.SIGKILL)
     with contextlib.suppress(OSError):
-        os.waitpid(child, 0)
+        os.killpg(child, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            for each in children():
+                with contextlib.suppress(OSError):
+                    os.kill(each, signal.SIGKILL)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            time.sleep(0.001)
+
+
+def children():
+    """The numbers of this process's children, among them the orphans of those that have ended."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(number) for number in file.read().split()]
+    except OSError:
+        return []
+
+
+def clear(scratch):
+    """Remove a scratch folder, whatever is in it."""
+    with contextlib.suppress(OSError):
+        call("umount2", os.fsencode(scratch), 2)
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -9,19 +9,27 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ..check.core import NotAttempted, Wrong, find
 from . import key as keys
-from .wire import Gone, Wire, as_exception
+from .wire import Gone, Wire, as_exception, legible
 
 SEEDS = (1, 2)
 CHAPTER_SECONDS = 600  # to run the chapter itself, once
+CAGE_SECONDS = 60  # to get a child with walls around it
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_", "PYTHON", "VIRTUAL_ENV", "CONDA", "DLBOOK", "XDG_")
 
 
 class GraderError(RuntimeError):
     """The grader itself cannot work: no submission is to blame."""
+
+
+class Lost(Exception):
+    """The nursery did not give us a cage; nothing of the student's has run."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Result:
-    """What one submission got, with a note where the file as a whole could not be read."""
+    """What one submission got, with a note where the file as a whole could not be read; walls: those around all its answers."""
 
     marks: list
     seconds: float
     note: str = ""
-    walls: list = field(default_factory=list)
+    walls: list | None = None
+    chapter: str = ""
 
     @property
     def points(self):
@@ -66,7 +75,12 @@ class Result:
     @classmethod
     def from_json(cls, text):
         found = json.loads(text)
-        return cls([Mark(**mark) for mark in found["marks"]], found["seconds"], found["note"], found["walls"])
+        return cls(**{**found, "marks": [Mark(**mark) for mark in found["marks"]]})
+
+
+def unread(key, note, seconds=0.0):
+    """The Result of a file that is no notebook."""
+    return Result([Mark(task.name, 0, task.points, "open", note) for task in key.tasks], seconds, note, None, key.chapter)
 
 
 def grade(raw, key, limits=Limits(), seeds=SEEDS):
@@ -75,93 +89,130 @@ def grade(raw, key, limits=Limits(), seeds=SEEDS):
     Raises
     ------
     GraderError
-        If the chapter itself cannot be run. Nothing that a submission holds raises anything.
+        If the chapter itself cannot be run, or cages cannot be had. Nothing that a submission holds raises this.
     """
     start = time.perf_counter()
     try:
         written = keys.answers(keys.read(raw), key)
     except keys.Unreadable as error:
-        marks = [Mark(task.name, 0, task.points, "open", str(error)) for task in key.tasks]
-        return Result(marks, round(time.perf_counter() - start, 3), str(error))
-    nursery, walls = Nursery.of(key, limits), []
-    marks = [nursery.mark(task, written[task.name], seeds, walls) for task in key.tasks]
-    return Result(marks, round(time.perf_counter() - start, 3), "", sorted(set(walls)))
+        return unread(key, str(error), round(time.perf_counter() - start, 3))
+    walls = []
+    marks = [patiently(key, limits, task, written[task.name], seeds, walls) for task in key.tasks]
+    common = sorted(set.intersection(*walls)) if walls else None
+    return Result(marks, round(time.perf_counter() - start, 3), "", common, key.chapter)
+
+
+def patiently(key, limits, task, answer, seeds, walls):
+    """The Mark for one exercise, from a new nursery where the old one has died."""
+    for _ in range(3):
+        nursery = Nursery.of(key, limits)
+        try:
+            return nursery.mark(task, answer, seeds, walls)
+        except Lost as lost:
+            reason = lost
+            nursery.close()
+    raise GraderError(f"no answer to {task.name} can be tried here: {reason}")
 
 
 class Nursery:
     """A running `dlbook.grade.nursery` for one key; one to a process, and ended with it."""
 
-    running = {}
+    running, lock = {}, threading.Lock()  # a Dask worker grades in several threads
 
     @classmethod
     def of(cls, key, limits):
-        """The nursery for `key`, started where there is none yet."""
+        """The nursery for `key`, started where there is none that lives."""
         name = key.digest, limits
-        if name not in cls.running or cls.running[name].process.poll() is not None:
-            cls.running[name] = cls(key, limits)
-        return cls.running[name]
+        with cls.lock:
+            if name not in cls.running or cls.running[name].process.poll() is not None:
+                cls.running[name] = cls(key, limits)
+            return cls.running[name]
 
     def __init__(self, key, limits):
         if not hasattr(os, "fork"):
             raise GraderError("grading needs Linux or macOS; on Windows start it in WSL")
-        self.limits, self.folder = limits, tempfile.mkdtemp(prefix="dlbook-nursery-")
-        environment = {**os.environ, "MPLBACKEND": "agg", **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
-        self.process = subprocess.Popen([sys.executable, "-m", "dlbook.grade.nursery", self.folder], env=environment,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self.limits, self.folder = limits, tempfile.mkdtemp(prefix="dlbook-")
+        # -P: a file of that name in today's folder, which may be full of submissions, is not taken for a module
+        self.process = subprocess.Popen([sys.executable, "-P", "-m", "dlbook.grade.nursery", self.folder], env=environment(),
+                                        cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         atexit.register(self.close)
         order = {"cells": key.cells, "tasks": [asdict(task) for task in key.tasks], "seconds": limits.seconds, "memory": limits.memory}
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        self.process.stdin.flush()
-        ready, _, _ = select.select([self.process.stdout], [], [], CHAPTER_SECONDS)
-        said = json.loads(self.process.stdout.readline() or b"{}") if ready else {"error": f"it took more than {CHAPTER_SECONDS} s"}
+        try:
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+            ready, _, _ = select.select([self.process.stdout], [], [], CHAPTER_SECONDS)
+            said = json.loads(self.process.stdout.readline() or b"{}") if ready else {"error": f"it took more than {CHAPTER_SECONDS} s"}
+        except (OSError, ValueError):
+            said = {}
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
         if "done" not in said:
             self.close()
             raise GraderError(f"the chapter {key.chapter} does not run here, so nothing can be graded: {said.get('error', 'its process ended')}")
 
     def close(self):
         """End the nursery, and all that waits in it."""
-        self.process.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.stdin.close()
+        except OSError:
+            pass
+        try:
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        atexit.unregister(self.close)
 
     def mark(self, task, answer, seeds, walls):
-        """The Mark for one exercise."""
-        if answer is None:
-            return Mark(task.name, 0, task.points, "open", "The cell for this answer is not in the notebook.")
-        if keys.squeezed(answer.cell) == keys.squeezed(task.stub):
+        """The Mark for one exercise; adds the set of walls that stood around the answer to `walls`."""
+        if answer.cell is not None and keys.squeezed(answer.cell) == keys.squeezed(task.stub):
             return Mark(task.name, 0, task.points, "open", "Not attempted.")
         try:
             said = self.hear(task, answer, seeds, walls)
         except NotAttempted:
             return Mark(task.name, 0, task.points, "open", "Not attempted: there is still a `...` in it.")
         except Wrong as wrong:
-            return Mark(task.name, 0, task.points, "wrong", str(wrong).partition("\n")[0])
+            return Mark(task.name, 0, task.points, "wrong", legible(str(wrong).partition("\n")[0], 3000))
         except Gone as gone:
-            return Mark(task.name, 0, task.points, "wrong", f"Not yet. {gone}")
+            return Mark(task.name, 0, task.points, "wrong", f"Not yet. {legible(gone, 3000)}")
+        if said is None:
+            return Mark(task.name, 0, task.points, "open", "The cell for this answer is not in the notebook.")
         return Mark(task.name, task.points, task.points, "right", said)
 
     def hear(self, task, answer, seeds, walls):
-        """Let the checker judge an answer that runs in a child of the nursery; return what there is to notice."""
+        """Let the checker judge an answer that runs in a child of the nursery; return what there is to notice, None without a cell."""
         exercise = find(task.name)
         with socket.socket(socket.AF_UNIX) as connection:
-            wire = Wire(connection, deadline=time.monotonic() + self.limits.seconds)
-            wire.patient(connection.connect, os.path.join(self.folder, task.name))
-            wire.send({"definitions": answer.definitions, "cell": answer.cell, "arguments": task.arguments})
+            wire = Wire(connection, deadline=time.monotonic() + CAGE_SECONDS)
+            try:  # until the first message has come, nothing of the student's is there that could have failed
+                wire.patient(connection.connect, os.path.join(self.folder, task.name))
+                walls.append(set(wire.receive()["walls"]))
+                wire.deadline = time.monotonic() + self.limits.seconds
+                wire.send({"cells": answer.cells, "cell": answer.cell, "stub": task.stub, "arguments": task.arguments})
+            except (Gone, KeyError, TypeError) as error:
+                raise Lost(f"its process ended before the answer was there ({type(error).__name__})") from None
             reply = wire.receive()
+            if reply.get("missing"):
+                return None
             if "error" in reply:
                 if reply.get("gap"):
                     raise NotAttempted("")
                 error = as_exception(reply)
                 raise Gone(f"Your cell raised {type(error).__name__}: {' '.join(str(error).split())}{error.line}.")
-            walls += [str(wall) for wall in reply.get("walls", [])][:5]
             values = wire.unpacked(reply.get("value"))
             if not isinstance(values, list) or len(values) != len(task.arguments):
                 raise Gone("Your code answered in the place of the grader.")
             for seed in seeds:
                 exercise.judge(*values, seed=seed)
         return f"Yes. {exercise.notice}"
+
+
+def environment():
+    """The variables that the nursery gets: those that Python needs, and none that may hold a secret."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+    paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**kept, "MPLBACKEND": "agg", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths)),
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}

@@ -1,4 +1,8 @@
-"""What there is to solve in a chapter, and what a student wrote for it: read from notebooks, which are JSON."""
+"""What there is to solve in a chapter, and what a student wrote for it: read from notebooks, which are JSON.
+
+What a student wrote is Python, and is not even parsed here, for Python's parser can be made to crash: `Answer.chosen` and
+`definitions` run in the cage.
+"""
 
 import ast
 import hashlib
@@ -9,6 +13,7 @@ from dataclasses import dataclass, field
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CHECK = re.compile(r"^\s*check\.(\w+)\((.*)\)\s*$", re.DOTALL)
 LONGEST = 32 << 20  # bytes of a notebook
+MOST_CODE = 1 << 20  # bytes of its code
 
 
 class Unreadable(ValueError):
@@ -71,10 +76,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to run for one exercise: definitions from all over the notebook, then the answer cell."""
+    """What to run for one exercise: the answer cell, or None where its name was lost; and the student's cells, to find it or
+    to take definitions from.
+    """
 
-    definitions: tuple
-    cell: str
+    cells: tuple
+    cell: str | None
 
 
 def read(raw):
@@ -88,9 +95,10 @@ def read(raw):
         cells = notebook["cells"]
         for cell in cells:
             text_of(cell)
-            if not isinstance(cell["cell_type"], str) or not isinstance(cell.get("metadata", {}), dict):
+            mark = cell.get("metadata", {}).get("nbgrader", {})
+            if not isinstance(cell["cell_type"], str) or not isinstance(mark, dict) or not isinstance(cell.get("id", ""), str):
                 raise TypeError
-        notebook.setdefault("metadata", {}).get("dlbook", {})
+        notebook.setdefault("metadata", {}).setdefault("dlbook", {}).get("chapter")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable("The file is no Jupyter notebook: save it as .ipynb in JupyterLab and hand that in.") from None
     return notebook
@@ -103,28 +111,36 @@ def text_of(cell):
 
 
 def answers(notebook, key):
-    """What a student wrote: exercise -> Answer, or None where the answer cell is gone.
+    """What a student wrote: exercise -> Answer.
 
-    Cells are found by nbgrader's name for them. Where a cell was copied, the last copy that is no longer the stub counts,
-    as it would in the notebook. Where the name was lost, the last cell that defines what the check asks for does.
+    Cells are found by nbgrader's name for them, or by their id. Where a cell was copied, the last copy that is no longer the
+    stub counts, as it would in the notebook.
     """
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     known = {squeezed(source) for source in key.cells if source}
     stubs = {task.name: squeezed(task.stub) for task in key.tasks}
-    written = {}
-    for cell in code:
-        name = str(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "")) or str(cell.get("id", "")).removeprefix("answer-")
+    written, own = {}, []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
         source = text_of(cell)
+        name = str(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "")) or cell.get("id", "").removeprefix("answer-")
         if name in stubs and (name not in written or squeezed(source) != stubs[name]):
             written[name] = source
-    for task in key.tasks:
-        for cell in code if task.name not in written else ():
-            if assigned(task.stub) and assigned(task.stub) <= assigned(text_of(cell)):
-                written[task.name] = text_of(cell)
-    helpers = tuple(
-        found for cell in code
-        if squeezed(text_of(cell)) not in known and not text_of(cell).lstrip().startswith("check.") and (found := definitions(text_of(cell))))
-    return {task.name: Answer(helpers, python(written[task.name])) if task.name in written else None for task in key.tasks}
+        if squeezed(source) not in known and not source.lstrip().startswith("check."):
+            own.append(source)
+    if sum(map(len, own)) > MOST_CODE:
+        raise Unreadable(f"The notebook holds {sum(map(len, own)):,} characters of code of its own, and {MOST_CODE:,} are the limit.")
+    return {task.name: Answer(tuple(own), written.get(task.name)) for task in key.tasks}
+
+
+# ---- in the cage ----------------------------------------------------------------------------------------------------------
+
+def chosen(cells, cell, stub):
+    """The answer cell; where its name was lost, the last cell that defines what the stub defines; None if there is none."""
+    if cell is None and assigned(stub):
+        for source in cells:
+            cell = source if assigned(stub) <= assigned(source) else cell
+    return cell
 
 
 def definitions(source):
@@ -153,7 +169,11 @@ def assigned(source):
 
 def python(source):
     """A cell without its magics, line for line."""
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+    try:
+        ast.parse(source)
+        return source  # a line may begin with % and be Python
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
 
 
 def stubbed(source):

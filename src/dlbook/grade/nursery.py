@@ -2,7 +2,8 @@
 
 Reads the key from standard input. Where an exercise stands, the process forks: the fork keeps the chapter as it is at that
 place, listens at FOLDER/<exercise>, and gives each answer that comes a child of its own, in a cage. So the chapter is run
-once and not for each student, and no answer can disturb another. Ends when standard input does.
+once and not for each student, and no answer can disturb another. Ends when standard input does, which is when the grader
+does, however that ended; then nothing is left, neither a process nor FOLDER.
 """
 
 import ast
@@ -10,31 +11,34 @@ import contextlib
 import json
 import linecache
 import os
+import shutil
 import signal
 import site
 import socket
 import sys
 import sysconfig
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
 from ..check.core import _has_gap
 from . import cage
-from .key import python
+from .key import chosen, definitions, python
 from .wire import Gone, Wire
 
 
 def main(folder):
     """Run the chapter; say `done`, or what went wrong, in a line of JSON; stay until standard input ends."""
     order = json.loads(sys.stdin.readline())
-    report = os.dup(1)
+    end, report = os.dup(0), os.dup(1)
     quiet = os.open(os.devnull, os.O_RDWR)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
+    for stream in (0, 1, 2):
+        os.dup2(quiet, stream)
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    space, answer = {"__name__": "__main__"}, {"done": True}
+    space = {"__name__": "__main__", "display": lambda *things, **settings: None}
+    answer, order["ours"] = {"done": True}, (end, report)
     zygotes = []
     try:
         for position, source in enumerate(order["cells"]):
@@ -44,12 +48,17 @@ def main(folder):
                 run(f"<chapter, cell {position}>", python(source), space)
     except BaseException as error:
         answer = {"error": f"{type(error).__name__}: {error}"}
-    os.write(report, json.dumps(answer).encode() + b"\n")
     with contextlib.suppress(OSError, KeyboardInterrupt):
-        sys.stdin.read()
+        os.write(report, json.dumps(answer).encode() + b"\n")
+        while os.read(end, 1 << 16):
+            pass
     for child in zygotes:
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while os.path.exists(folder) and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)  # again and again: the last supervisors are still ending
+        time.sleep(0.02)
 
 
 def zygote(folder, name, space, order):
@@ -61,48 +70,61 @@ def zygote(folder, name, space, order):
     if child:
         listener.close()
         return child
+    for stream in order["ours"]:
+        os.close(stream)
     parent = os.getppid()
-    listener.settimeout(5)
+    listener.settimeout(1)
     while os.getppid() == parent:
         with contextlib.suppress(TimeoutError, InterruptedError):
             connection, _ = listener.accept()
             if not os.fork():
-                listener.close()
-                supervisor(connection, space, order)
-                os._exit(0)
+                try:
+                    listener.close()
+                    supervisor(folder, connection, space, order)
+                finally:
+                    os._exit(0)
             connection.close()
     os._exit(0)
 
 
-def supervisor(connection, space, order):
+def supervisor(folder, connection, space, order):
     """Put a child into a cage to serve `connection`, and see to its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with tempfile.TemporaryDirectory(prefix="dlbook-") as scratch:
+    scratch = tempfile.mkdtemp(prefix="cage-", dir=folder)
+    try:
         os.chmod(scratch, 0o777)
-        walls = cage.unshare()
+        walls = cage.unshare(scratch)
         child = os.fork()
         if not child:
-            os.setsid()
-            walls += cage.enter(scratch, readable(), order["memory"])
-            with contextlib.suppress(BaseException):
-                serve(Wire(connection, line=line, has_gap=_has_gap), space, walls)
-            os._exit(0)
-        cage.supervise(child, connection, order["seconds"] + 1)
+            try:
+                os.setsid()
+                walls += cage.enter(scratch, readable(), order["memory"], order["seconds"])
+                serve(Wire(connection, line=line, has_gap=_has_gap, open=True), space, walls)
+            finally:
+                os._exit(0)
+        cage.supervise(child, connection, order["seconds"] + 2)
+    finally:
+        cage.clear(scratch)
 
 
 def serve(wire, space, walls):
-    """Run an answer and hand it over; then do what the judge asks for, until the judge has enough."""
+    """Say which walls stand; run an answer and hand it over; then do what the judge asks for, until the judge has enough."""
+    wire.send({"walls": walls})
     order = wire.receive()
+    cell = chosen(order["cells"], order["cell"], order["stub"])
+    if cell is None:
+        wire.send({"missing": True})
+        return
     try:
-        for number, source in enumerate(order["definitions"]):
+        for number, source in enumerate(map(definitions, order["cells"])):
             with contextlib.suppress(Exception):  # that cell may be another exercise's trouble
                 run(f"<your definitions, {number}>", source, space)
-        run("<your answer>", order["cell"], space)
+        run("<your answer>", python(cell), space)
         values = [eval(argument, space) for argument in order["arguments"]]
     except BaseException as error:
-        wire.send({"error": type(error).__name__, "text": str(getattr(error, "msg", error))[:1000], "line": line(error), "gap": gap(order["cell"])})
+        wire.send({"error": type(error).__name__, "text": str(getattr(error, "msg", error))[:1000], "line": line(error), "gap": gap(cell)})
         return
-    wire.send({"walls": walls}, value=values)
+    wire.send({}, value=values)
     with contextlib.suppress(Gone):
         while True:
             wire.serve(wire.receive())
@@ -139,7 +161,7 @@ def readable():
     from ..data import store
 
     places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages(), str(Path(__file__).parents[2]),
-              "/usr", "/lib", "/lib64", "/bin", "/etc", "/proc/self", "/sys/devices/system/cpu"}
+              "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/proc/self", "/sys/devices/system/cpu"}
     with contextlib.suppress(OSError):
         places.add(str(store.folder()))
     return sorted(places)

@@ -3,11 +3,15 @@
 Numbers, texts, arrays, lists, tuples, dicts, generators and Tensors travel as values. Everything else stays where it is
 and is known to the other side as a `Remote`, which can be called and whose attributes can be read. Either side may be
 called while it waits for an answer: a checker gives a function to the student's, and a student's returns one.
+
+The judge's end gives away nothing but functions, and nobody can read an attribute of anything there: `f.__globals__` would
+be the whole process. It believes no length, and builds no more than `LONGEST` bytes of what one message says.
 """
 
 import builtins
 import json
 import math
+import re
 import struct
 import time
 
@@ -16,7 +20,8 @@ import numpy as np
 from ..autograd import Tensor
 from ..check.properties import Failed
 
-LONGEST = 64 << 20  # bytes of one message
+LONGEST = 64 << 20  # bytes of the arrays of one message
+LONGEST_TEXT = 4 << 20  # bytes of its JSON, which takes up to fifty times as much once it is read
 HEAD = struct.Struct("!II")  # lengths: of the JSON, and of the arrays after it
 
 
@@ -50,10 +55,11 @@ class Wire:
     """One end of a connection.
 
     line: says where in its code an error arose, for the other side to read. has_gap: whether a function is still a stub.
+    open: whether the other side may have objects of ours, and read their attributes; otherwise functions alone.
     """
 
-    def __init__(self, socket, *, line=lambda error: "", has_gap=lambda thing: False, deadline=math.inf):
-        self.socket, self.line, self.has_gap, self.deadline = socket, line, has_gap, deadline
+    def __init__(self, socket, *, line=lambda error: "", has_gap=lambda thing: False, deadline=math.inf, open=False):
+        self.socket, self.line, self.has_gap, self.deadline, self.open = socket, line, has_gap, deadline, open
         self.objects = []  # ours that the other side knows, by number
 
     # ---- messages ------------------------------------------------------------------------------------------------------
@@ -63,14 +69,14 @@ class Wire:
         blobs = []
         body = json.dumps({**message, **{name: self.packed(value, blobs) for name, value in values.items()}}).encode()
         blob = b"".join(blobs)
-        if len(body) + len(blob) > LONGEST:
-            raise ValueError(f"{len(body) + len(blob):,} bytes are more than the {LONGEST:,} that one answer may have")
+        if len(body) > LONGEST_TEXT or len(blob) > LONGEST:
+            raise ValueError(f"{len(body) + len(blob):,} bytes are more than one answer may have")
         self.patient(self.socket.sendall, HEAD.pack(len(body), len(blob)) + body + blob)
 
     def receive(self):
         """The next message; raises Gone where none will come."""
         body, blob = HEAD.unpack(self.exactly(HEAD.size))
-        if body + blob > LONGEST:
+        if body > LONGEST_TEXT or blob > LONGEST:
             raise Gone(f"Your code answers with {body + blob:,} bytes, and {LONGEST:,} are the limit.")
         try:
             message = json.loads(self.exactly(body))
@@ -78,7 +84,7 @@ class Wire:
                 raise ValueError
         except (ValueError, RecursionError):
             raise Gone("Your code wrote into the grader's own connection.") from None
-        self.blob = self.exactly(blob)
+        self.blob, self.room = self.exactly(blob), LONGEST
         return message
 
     def exactly(self, count):
@@ -124,11 +130,11 @@ class Wire:
             if "call" in message:
                 positional, settings = arguments = self.unpacked(message["arguments"])
                 before = fingerprint(arguments)
-                value = self.objects[message["call"]](*positional, **settings)
+                value = self.own(message["call"])(*positional, **settings)
                 changed = arguments if fingerprint(arguments) != before else None
-            elif "attribute" in message:
+            elif "attribute" in message and self.open:
                 number, name = message["attribute"]
-                value, changed = getattr(self.objects[number], name), None
+                value, changed = getattr(self.own(number), name), None
             else:
                 raise ValueError(f"the request {sorted(message)} is not known")
             self.send({}, value=value, changed=changed)
@@ -136,6 +142,12 @@ class Wire:
             raise
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: the other side is to hear of them
             self.send({"error": type(error).__name__, "text": str(error)[:1000], "line": self.line(error)})
+
+    def own(self, number):
+        """Our object that the other side knows by this number."""
+        if type(number) is not int or not 0 <= number < len(self.objects):
+            raise Gone("Your code asks for something that it was not given.")
+        return self.objects[number]
 
     # ---- values --------------------------------------------------------------------------------------------------------
 
@@ -154,12 +166,15 @@ class Wire:
             return {type(value).__name__: [self.packed(part, blobs) for part in value]}
         if type(value) is dict:
             return {"dict": [[self.packed(name, blobs), self.packed(part, blobs)] for name, part in value.items()]}
-        if isinstance(value, np.random.Generator):
-            return {"rng": json.dumps(value.bit_generator.state, default=lambda a: a.tolist())}
+        if isinstance(value, np.random.Generator) and type(value.bit_generator) is np.random.PCG64:
+            state = value.bit_generator.state
+            return {"rng": [state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"]]}
         if isinstance(value, Tensor):
             return {"tensor": self.packed(value.data, blobs), "grad": self.packed(value.grad, blobs), "wants": value.requires_grad}
         if isinstance(value, Remote) and value._wire is self:
             return {"yours": value._number}
+        if not (self.open or callable(value) and not isinstance(value, type)):
+            raise TypeError(f"a checker may hand over values and functions, and this is an object of type {type(value).__name__}")
         self.objects.append(value)
         name = getattr(value, "__name__", type(value).__name__)
         return {"mine": len(self.objects) - 1, "name": str(name)[:80], "call": callable(value), "gap": bool(self.has_gap(value))}
@@ -180,10 +195,14 @@ class Wire:
             return tree
         if "array" in tree:
             dtype, shape, start, size = tree["array"]
-            dtype = np.dtype(dtype)
-            if dtype.kind not in "biufcUS" or dtype.itemsize * math.prod(shape) != size or min(shape, default=0) < 0:
+            dtype, self.room = np.dtype(str(dtype)), self.room - size
+            if dtype.kind not in "biufcUS" or dtype.itemsize * math.prod(shape) != size or min(shape, default=0) < 0 or self.room < 0 or start < 0:
                 raise ValueError("an array that is not what it says")
-            array = np.frombuffer(self.blob[start:start + size], dtype).reshape(shape).copy()
+            array = np.zeros(shape, dtype)
+            if size:
+                array = np.frombuffer(self.blob[start:start + size], dtype).reshape(shape).copy()
+            if dtype.kind == "U":
+                array.tolist()  # raises ValueError for what is no text
             return array[()] if tree.get("scalar") else array
         for kind in (list, tuple):
             if kind.__name__ in tree:
@@ -191,35 +210,47 @@ class Wire:
         if "dict" in tree:
             return {self._unpacked(name): self._unpacked(part) for name, part in tree["dict"]}
         if "rng" in tree:
-            state = json.loads(tree["rng"])
-            if state["bit_generator"] not in ("PCG64", "MT19937", "Philox", "SFC64", "PCG64DXSM"):
-                raise ValueError("no bit generator of NumPy's")
-            generator = np.random.Generator(getattr(np.random, state["bit_generator"])())
-            generator.bit_generator.state = state
+            state, increment, has_half, half = (int(number) for number in tree["rng"])
+            generator = np.random.Generator(np.random.PCG64(0))
+            generator.bit_generator.state = {"bit_generator": "PCG64", "state": {"state": state % 2**128, "inc": increment % 2**128 | 1},
+                                             "has_uint32": int(has_half == 1), "uinteger": half % 2**32}
             return generator
         if "tensor" in tree:
             tensor = Tensor(self._unpacked(tree["tensor"]), requires_grad=bool(tree["wants"]))
             tensor.grad = self._unpacked(tree["grad"])
             return tensor
         if "yours" in tree:
-            return self.objects[tree["yours"]]
+            return self.own(tree["yours"])
         if "mine" in tree:
-            remote = (RemoteFunction if tree["call"] else Remote)(self, tree["mine"], tree["name"])
-            remote.has_gap, remote.__name__ = bool(tree["gap"]), tree["name"]
+            name = named(tree["name"], "object")
+            remote = type(name, (RemoteFunction if tree["call"] else Remote,), {})(self, int(tree["mine"]), name)
+            remote.has_gap, remote.__name__ = bool(tree["gap"]), name
             return remote
         return ...
 
 
+def named(name, otherwise):
+    """A name that came from the other side, safe to give to a class."""
+    return re.sub(r"\W", "", str(name)[:80], flags=re.ASCII) or otherwise
+
+
+def legible(text, most=1000):
+    """A text that came from the other side, safe to print and to write into a file."""
+    kept = "".join(c if c.isprintable() else " " for c in str(text)[:most])
+    return kept.encode("utf-8", "replace").decode("utf-8")
+
+
 def as_exception(answer):
     """The error that the other side reports, as an exception of the same name."""
-    known = getattr(builtins, str(answer["error"]), None)
+    name, text = named(answer.get("error"), "Error"), legible(answer.get("text", ""))
+    known = getattr(builtins, name, None)
     if not (isinstance(known, type) and issubclass(known, (Exception, SystemExit))):
-        known = type(str(answer["error"])[:80] or "Error", (Exception,), {})
+        known = type(name, (Exception,), {})
     try:
-        error = known(str(answer["text"]))
+        error = known(text)
     except TypeError:  # some take more than a text
-        error = type(known.__name__, (Exception,), {})(str(answer["text"]))
-    error.line = str(answer.get("line", ""))[:300]
+        error = type(name, (Exception,), {})(text)
+    error.line = legible(answer.get("line", ""), 300)
     return error
 
 
