@@ -27,6 +27,8 @@ def main(arguments=None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser("doctor", help="say what is missing or too old on this machine, and what to do about it")
     command.set_defaults(run=doctor)
+    for module in ("dlbook.grade.command", "dlbook.progress"):
+        importlib.import_module(module).add_to(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
 

@@ -1,13 +1,15 @@
-"""Many submissions: found in a folder, graded in parallel here or on a cluster, each with a mark in a table and a page to read.
+"""Many submissions graded in parallel here or on a cluster, each with a mark in a table and a page to read.
 
-Every result is on disk as soon as it is known, under a name that depends on the submission, the key and the settings: a
-run that was interrupted goes on where it stopped, and one that is started again with a few new submissions grades those.
+Every result is on disk as soon as it is known, under a name that depends on the submission, the key, the settings and this
+package: a run that was interrupted goes on where it stopped, and one that is started again with a few new submissions
+grades those.
 """
 
 import csv
 import hashlib
 import io
 import os
+import secrets
 import sys
 import time
 from contextlib import contextmanager, nullcontext
@@ -15,48 +17,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .feedback import page
-from .judge import SEEDS, GraderError, Limits, Result, grade
+from .judge import GraderError, Limits, Result, grade, unread
+from .key import Unreadable
+from .submissions import Submission, matching
+from .wire import legible
 
 
 @dataclass(frozen=True)
-class Submission:
-    """A file that a student handed in."""
+class Graded:
+    """A submission and its Result; without one, `trouble` says why the grader failed on it."""
 
-    student: str
-    path: Path
-
-
-def found(places):
-    """The submissions in files and folders: `bob.ipynb`, `submissions/bob.ipynb`, or `submissions/bob/…/anything.ipynb`.
-
-    A student's name is the file's, or that of the first folder below the one given. Where a student has several files,
-    each is a submission of its own.
-    """
-    submissions = []
-    for place in map(Path, places):
-        if place.is_dir():
-            files = sorted(file for file in place.rglob("*.ipynb") if not any(part.startswith(".") for part in file.relative_to(place).parts))
-            if not files:
-                raise FileNotFoundError(f"there is no notebook (.ipynb) in {place}: give the folder that holds the submissions, or the files")
-            submissions += [Submission(file.relative_to(place).parts[0].removesuffix(".ipynb"), file) for file in files]
-        elif place.is_file():
-            submissions.append(Submission(place.stem, place))
-        else:
-            raise FileNotFoundError(f"{place} does not exist: give a submission, or the folder that holds them")
-    return submissions
+    submission: Submission
+    result: Result | None
+    digest: str = ""
+    trouble: str = ""
 
 
-def grade_all(submissions, key, folder, *, limits=Limits(), seeds=SEEDS, jobs=-1, cluster=None, progress=None):
-    """Grade `submissions` against `key`, write `grades.csv` and `feedback/` in `folder`, and return [(Submission, Result)].
+def grade_all(submissions, available, folder, *, limits=Limits(), seed=None, jobs=-1, cluster=None, progress=None):
+    """Grade `submissions` against the keys, write `grades.csv` and `feedback/` in `folder`, and return a Graded for each.
 
     Parameters
     ----------
     submissions : list of Submission
-    key : Key
+    available : list of Key; each submission is graded against the one for its chapter
     folder : Path
         Holds the results of earlier runs too; those are not graded again.
     limits : Limits, for each exercise
-    seeds : the inputs that checkers draw, the same for everybody
+    seed : int, of the inputs that checkers draw, the same for everybody; by default drawn once for the folder
     jobs : int, how many at a time on this machine; -1 for one for each core
     cluster : address of a Dask scheduler (`tcp://…`), to grade on its workers instead
     progress : bool, whether to show a bar on stderr; by default on a terminal
@@ -64,28 +51,52 @@ def grade_all(submissions, key, folder, *, limits=Limits(), seeds=SEEDS, jobs=-1
     Raises
     ------
     GraderError
-        If the chapter does not run, or the cluster cannot be reached.
+        If a chapter does not run, or the cluster cannot be reached.
     """
     kept = folder / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    contents = [submission.path.read_bytes() for submission in submissions]
-    names = [hashlib.sha256(repr((raw, key.digest, limits, tuple(seeds))).encode()).hexdigest()[:24] for raw in contents]
-    waiting = {name: raw for name, raw in zip(names, contents) if earlier(kept / f"{name}.json") is None}
-    with bar(len(waiting), progress) as advance, workers(jobs, cluster, len(waiting)) as run:
-        for name, text in run((name, raw, key, limits, seeds) for name, raw in waiting.items()):
-            write(kept / f"{name}.json", text)
+    seed = remembered(folder / "seed.txt") if seed is None else seed
+    seeds, package = (seed, seed + 1), fingerprint()
+    found, waiting, troubles = [], {}, {}
+    for submission in submissions:
+        try:
+            raw, note = submission.read(), ""
+        except Unreadable as error:
+            raw, note = b"", str(error)
+        key = matching(submission.chapter(raw), available)
+        if note or key is None:
+            note = note or "It is of none of the chapters that there is a key for."
+            found.append((submission, unread(key, note) if key else Result([], 0.0, note), ""))
+            continue
+        name = hashlib.sha256(repr((raw, key.digest, limits, seeds, package)).encode()).hexdigest()[:24]
+        found.append((submission, None, name))
+        if earlier(kept / f"{name}.json") is None:
+            waiting[name] = submission, key
+    tasks = ((name, submission.read(), key, limits, seeds, package) for name, (submission, key) in waiting.items())
+    with bar(len(waiting), len(submissions), progress) as advance, workers(jobs, cluster, len(waiting)) as run:
+        for name, text, trouble in run(tasks):
+            if text:
+                write(kept / f"{name}.json", text)
+            troubles[name] = trouble
             advance()
-    results = [earlier(kept / f"{name}.json") for name in names]
-    graded = list(zip(submissions, results, strict=True))
-    write(folder / "grades.csv", table(graded, key))
-    for submission, result in graded:
-        write(folder / "feedback" / f"{file_name(submission, submissions)}.html", page(submission.student, key.chapter, result))
+    graded = [Graded(submission, result or earlier(kept / f"{name}.json"), name, troubles.get(name, "")) for submission, result, name in found]
+    write(folder / "grades.csv", table(graded))
+    for each, name in zip(graded, file_names(graded), strict=True):
+        if each.result is not None:
+            write(folder / "feedback" / f"{name}.html", page(each.submission.student, each.result))
     return graded
 
 
-def one(name, raw, key, limits, seeds):
-    """Grade one submission, wherever this runs."""
-    return name, grade(raw, key, limits, seeds).to_json()
+def one(name, raw, key, limits, seeds, package):
+    """Grade one submission, wherever this runs: its name, its Result as JSON, and what went wrong with the grader."""
+    if fingerprint() != package:
+        raise GraderError("a worker of the cluster has another version of dlbook: install the same one everywhere")
+    try:
+        return name, grade(raw, key, limits, seeds).to_json(), ""
+    except GraderError:
+        raise
+    except Exception as error:  # a bug of ours, or an attack that found one: it must cost the others nothing, and this one no marks
+        return name, "", legible(f"{type(error).__name__}: {error}")
 
 
 @contextmanager
@@ -94,11 +105,12 @@ def workers(jobs, cluster, many):
     if not many:
         yield lambda tasks: ()
         return
+    os.environ["PYTHONSAFEPATH"] = "1"  # for the processes we start: today's folder may be full of submissions
     try:
         import joblib
     except ImportError:
         if cluster:
-            raise GraderError("a cluster needs joblib and dask.distributed: pip install joblib distributed") from None
+            raise GraderError("a cluster needs joblib and distributed: pip install joblib distributed") from None
         yield lambda tasks: (one(*task) for task in tasks)
         return
     client = nullcontext()
@@ -113,39 +125,61 @@ def workers(jobs, cluster, many):
             raise GraderError(f"no Dask scheduler answers at {cluster} ({type(error).__name__}): is `dask scheduler` running there?") from None
     with client, joblib.parallel_config(backend="dask" if cluster else "loky"):
         pool = joblib.Parallel(n_jobs=-1 if cluster else min(jobs if jobs > 0 else os.cpu_count() or 1, many), batch_size=1,
-                               return_as="generator_unordered", pre_dispatch="all" if cluster else "2*n_jobs")
+                               return_as="generator_unordered", pre_dispatch="3*n_jobs")
         yield lambda tasks: pool(joblib.delayed(one)(*task) for task in tasks)
+
+
+def fingerprint():
+    """A name for this package as it is, checkers included."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def remembered(path):
+    """The seed of a folder: no student knows it before, and it stays, so that everybody gets the same numbers."""
+    try:
+        return int(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        write(path, f"{secrets.randbelow(10**9)}\n")
+        return int(path.read_text("utf-8"))
 
 
 def earlier(path):
     """The result that an earlier run left at `path`; None where there is none that can be read."""
     try:
         return Result.from_json(path.read_text("utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def table(graded, key):
-    """The grades as CSV: a row for each submission, a column for each exercise."""
+def table(graded):
+    """The grades as CSV: a row for each submission, a column for each exercise; no points where the grader failed."""
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["student", "chapter", "points", "of", *(task.name for task in key.tasks), "seconds", "file", "note"])
-    for submission, result in graded:
-        rows.writerow([harmless(submission.student), key.chapter, f"{result.points:g}", f"{result.of:g}", *(f"{mark.points:g}" for mark in result.marks),
-                       result.seconds, harmless(submission.path.name), harmless(result.note)])
+    exercises = list(dict.fromkeys(mark.name for each in graded if each.result for mark in each.result.marks))
+    rows = csv.DictWriter(text, ["student", "id", "chapter", "points", "of", *exercises, "seconds", "file", "note"], lineterminator="\n")
+    rows.writeheader()
+    for each in graded:
+        row = {"student": each.submission.student, "id": each.submission.number, "file": legible(each.submission.path.name, 255)}
+        if each.result is None:
+            row["note"] = f"the grader failed, mark this by hand: {each.trouble}"
+        else:
+            row |= {"chapter": each.result.chapter, "points": f"{each.result.points:g}", "of": f"{each.result.of:g}",
+                    "seconds": f"{each.result.seconds:g}", "note": each.result.note, **{mark.name: f"{mark.points:g}" for mark in each.result.marks}}
+        rows.writerow({column: harmless(value) for column, value in row.items()})
     return text.getvalue()
 
 
 def harmless(text):
     """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else text
 
 
-def file_name(submission, submissions):
-    """The feedback page's name: the student's, and the file's too where they handed in several."""
-    several = sum(other.student == submission.student for other in submissions) > 1
-    name = f"{submission.student}-{hashlib.sha256(str(submission.path).encode()).hexdigest()[:6]}" if several else submission.student
-    return "".join(c if c.isalnum() or c in "-_. @" else "_" for c in name)
+def file_names(graded):
+    """The names of the feedback pages: the student's, and more where two would share one."""
+    plain = ["".join(c if c.isalnum() or c in "-_. @" else "_" for c in each.submission.student)[:60] or "_" for each in graded]
+    folded = [name.casefold() for name in plain]
+    return [f"{name}-{hashlib.sha256(os.fsencode(each.submission.path)).hexdigest()[:6]}" if folded.count(name.casefold()) > 1 else name
+            for name, each in zip(plain, graded, strict=True)]
 
 
 def write(path, text):
@@ -157,25 +191,26 @@ def write(path, text):
 
 
 @contextmanager
-def bar(total, shown):
+def bar(total, all_of_them, shown):
     """A line on stderr that counts submissions, and goes when they are done."""
     shown = sys.stderr is not None and sys.stderr.isatty() if shown is None else shown
     done, start = 0, time.monotonic()
 
+    def say(text):
+        if shown and total:
+            sys.stderr.write(f"\r{text:<90}")
+            sys.stderr.flush()
+
     def advance():
         nonlocal done
         done += 1
-        if shown:
-            left = (time.monotonic() - start) * (total - done) / done
-            sys.stderr.write(f"\r{'█' * (30 * done // total):░<30} {done} of {total} submissions, {left:.0f} s left ")
-            sys.stderr.flush()
+        left = (time.monotonic() - start) * (total - done) / done
+        say(f"{'█' * (30 * done // total):░<30} {done} of {total} submissions, {left:.0f} s left")
 
+    before = f", {all_of_them - total} done before" if all_of_them > total else ""
+    say(f"{total} submissions to grade{before}: running the chapter once …")
     try:
-        if shown and total:
-            sys.stderr.write(f"running the chapter once, then {total} submissions …")
-            sys.stderr.flush()
         yield advance
     finally:
-        if shown and total:
-            sys.stderr.write("\r" + " " * 90 + "\r")
-            sys.stderr.flush()
+        say("")
+        say("\r")

@@ -9,6 +9,7 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{chapter}: {student}</title>
 <style>
 :root {{ color-scheme: light dark }}
@@ -30,10 +31,10 @@ ul {{ padding: 0 }} code {{ font-size: 1.05em }} p {{ margin: .2rem 0 }}
 """
 
 
-def page(student, chapter, result):
+def page(student, result):
     """The feedback on one Result, as HTML that needs nothing else."""
     marks = "\n".join(
         f'<li class="{mark.verdict}"><p><code>{escape(mark.name)}</code> · {MARKS[mark.verdict]} · {mark.points:g} of {mark.of:g}</p>'
         f"<p>{escape(mark.said)}</p></li>" for mark in result.marks)
     note = f"<p>{escape(result.note)}</p>\n" if result.note else ""
-    return PAGE.format(student=escape(student), chapter=escape(chapter), points=result.points, of=result.of, marks=marks, note=note)
+    return PAGE.format(student=escape(student), chapter=escape(result.chapter or "No chapter of the book"), points=result.points, of=result.of, marks=marks, note=note)

@@ -1,10 +1,12 @@
 """The verdict on one submission: the book's checkers run in this process, over functions that live in a cage."""
 
 import atexit
+import contextlib
 import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -96,7 +98,8 @@ def grade(raw, key, limits=Limits(), seeds=SEEDS):
         written = keys.answers(keys.read(raw), key)
     except keys.Unreadable as error:
         return unread(key, str(error), round(time.perf_counter() - start, 3))
-    walls = []
+    Nursery.of(key, limits)
+    start, walls = time.perf_counter(), []
     marks = [patiently(key, limits, task, written[task.name], seeds, walls) for task in key.tasks]
     common = sorted(set.intersection(*walls)) if walls else None
     return Result(marks, round(time.perf_counter() - start, 3), "", common, key.chapter)
@@ -124,14 +127,17 @@ class Nursery:
         """The nursery for `key`, started where there is none that lives."""
         name = key.digest, limits
         with cls.lock:
-            if name not in cls.running or cls.running[name].process.poll() is not None:
+            if name in cls.running and cls.running[name].process.poll() is not None:
+                cls.running.pop(name).close()
+            if name not in cls.running:
                 cls.running[name] = cls(key, limits)
             return cls.running[name]
 
     def __init__(self, key, limits):
         if not hasattr(os, "fork"):
             raise GraderError("grading needs Linux or macOS; on Windows start it in WSL")
-        self.limits, self.folder = limits, tempfile.mkdtemp(prefix="dlbook-")
+        self.limits, self.folder = limits, tempfile.mkdtemp(prefix="dlbook-grade-")
+        self.places = {task.name: os.path.join(self.folder, str(number)) for number, task in enumerate(key.tasks)}
         # -P: a file of that name in today's folder, which may be full of submissions, is not taken for a module
         self.process = subprocess.Popen([sys.executable, "-P", "-m", "dlbook.grade.nursery", self.folder], env=environment(),
                                         cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
@@ -153,15 +159,15 @@ class Nursery:
 
     def close(self):
         """End the nursery, and all that waits in it."""
-        try:
+        with contextlib.suppress(OSError):
             self.process.stdin.close()
-        except OSError:
-            pass
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        with contextlib.suppress(OSError):  # if it did not end in peace
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
@@ -188,7 +194,7 @@ class Nursery:
         with socket.socket(socket.AF_UNIX) as connection:
             wire = Wire(connection, deadline=time.monotonic() + CAGE_SECONDS)
             try:  # until the first message has come, nothing of the student's is there that could have failed
-                wire.patient(connection.connect, os.path.join(self.folder, task.name))
+                wire.patient(connection.connect, self.places[task.name])
                 walls.append(set(wire.receive()["walls"]))
                 wire.deadline = time.monotonic() + self.limits.seconds
                 wire.send({"cells": answer.cells, "cell": answer.cell, "stub": task.stub, "arguments": task.arguments})

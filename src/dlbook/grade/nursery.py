@@ -1,7 +1,7 @@
 """`python -m dlbook.grade.nursery FOLDER`: runs a chapter, and waits before each exercise for answers to try there.
 
 Reads the key from standard input. Where an exercise stands, the process forks: the fork keeps the chapter as it is at that
-place, listens at FOLDER/<exercise>, and gives each answer that comes a child of its own, in a cage. So the chapter is run
+place, listens at FOLDER/<its number>, and gives each answer that comes a child of its own, in a cage. So the chapter is run
 once and not for each student, and no answer can disturb another. Ends when standard input does, which is when the grader
 does, however that ended; then nothing is left, neither a process nor FOLDER.
 """
@@ -42,8 +42,9 @@ def main(folder):
     zygotes = []
     try:
         for position, source in enumerate(order["cells"]):
-            for name in [task["name"] for task in order["tasks"] if task["position"] == position]:
-                zygotes.append(zygote(folder, name, space, order))
+            for number, task in enumerate(order["tasks"]):
+                if task["position"] == position:
+                    zygotes.append(zygote(os.path.join(folder, str(number)), space, order))
             if source is not None:
                 run(f"<chapter, cell {position}>", python(source), space)
     except BaseException as error:
@@ -61,10 +62,10 @@ def main(folder):
         time.sleep(0.02)
 
 
-def zygote(folder, name, space, order):
-    """Fork a process that answers at FOLDER/<name> with the chapter as it is now; return its number."""
+def zygote(place, space, order):
+    """Fork a process that listens at `place` with the chapter as it is now; return its number."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.path.join(folder, name))
+    listener.bind(place)
     listener.listen(64)
     child = os.fork()
     if child:
@@ -80,7 +81,7 @@ def zygote(folder, name, space, order):
             if not os.fork():
                 try:
                     listener.close()
-                    supervisor(folder, connection, space, order)
+                    supervisor(os.path.dirname(place), connection, space, order)
                 finally:
                     os._exit(0)
             connection.close()
