@@ -67,8 +67,8 @@ def run(options):
     from .submissions import found
 
     try:
-        keys = keys_in(options.key or [KEYS], given=bool(options.key))
         submissions = found(options.submissions)
+        keys = keys_in(options.key or [KEYS], given=bool(options.key))
     except (OSError, ValueError) as error:
         print(f"dlbook grade: {error}", file=sys.stderr)
         return 2

@@ -127,7 +127,7 @@ class Nursery:
         """The nursery for `key`, started where there is none that lives."""
         name = key.digest, limits
         with cls.lock:
-            if name in cls.running and cls.running[name].process.poll() is not None:
+            if name in cls.running and not cls.running[name].alive():
                 cls.running.pop(name).close()
             if name not in cls.running:
                 cls.running[name] = cls(key, limits)
@@ -139,8 +139,8 @@ class Nursery:
         self.limits, self.folder = limits, tempfile.mkdtemp(prefix="dlbook-grade-")
         self.places = {task.name: os.path.join(self.folder, str(number)) for number, task in enumerate(key.tasks)}
         # -P: a file of that name in today's folder, which may be full of submissions, is not taken for a module
-        self.process = subprocess.Popen([sys.executable, "-P", "-m", "dlbook.grade.nursery", self.folder], env=environment(),
-                                        cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self.number, self.process = None, subprocess.Popen([sys.executable, "-P", "-m", "dlbook.grade.nursery", self.folder], env=environment(),
+                                                           cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         atexit.register(self.close)
         order = {"cells": key.cells, "tasks": [asdict(task) for task in key.tasks], "seconds": limits.seconds, "memory": limits.memory}
         try:
@@ -153,21 +153,26 @@ class Nursery:
         except BaseException:  # Ctrl-C
             self.close()
             raise
-        if "done" not in said:
+        self.number = said.get("done")
+        if not self.number:
             self.close()
             raise GraderError(f"the chapter {key.chapter} does not run here, so nothing can be graded: {said.get('error', 'its process ended')}")
 
+    def alive(self):
+        """Whether the nursery is there: it says nothing more, and its end is heard."""
+        return not self.process.stdout.closed and not select.select([self.process.stdout], [], [], 0)[0]
+
     def close(self):
         """End the nursery, and all that waits in it."""
+        if self.process.stdout.closed:
+            return
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        with contextlib.suppress(OSError):  # if it did not end in peace
-            os.killpg(self.process.pid, signal.SIGKILL)
+        select.select([self.process.stdout], [], [], 10)
+        for group in filter(None, (self.number, self.process.pid)):  # if it did not end in peace
+            with contextlib.suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
+        self.process.wait()
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
