@@ -93,7 +93,7 @@ def one(name, raw, key, limits, seeds, package, grader):
     if os.getppid() == grader and not any(thread.name == "end with the grader" for thread in threading.enumerate()):
         threading.Thread(target=end_with, args=(grader,), name="end with the grader", daemon=True).start()
     if fingerprint() != package:
-        raise GraderError("a worker of the cluster has another version of dlbook: install the same one everywhere")
+        raise GraderError("dlbook has changed since this run began, or a worker of the cluster has another version: install the same one everywhere")
     try:
         return name, grade(raw, key, limits, seeds).to_json(), ""
     except GraderError:

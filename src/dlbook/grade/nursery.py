@@ -41,7 +41,7 @@ def main(folder):
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     space = {"__name__": "__main__", "display": lambda *things, **settings: None}
-    answer, order["ours"] = {"done": os.getpid()}, (end, report)
+    answer, order["ours"], order["readable"] = {"done": os.getpid()}, (end, report), readable()
     zygotes = []
     try:
         for position, source in enumerate(order["cells"]):
@@ -102,7 +102,7 @@ def supervisor(folder, connection, space, order):
         if not child:
             try:
                 os.setsid()
-                walls += cage.enter(scratch, readable(), order["memory"], order["seconds"])
+                walls += cage.enter(scratch, order["readable"], order["memory"], order["seconds"])
                 serve(Wire(connection, line=line, has_gap=_has_gap, open=True), space, walls)
             finally:
                 os._exit(0)
