@@ -111,9 +111,9 @@ def hand_in(folder, bag):
     return folder
 
 
-def left_over(mark):
+def left_over(mark, seconds=8):
     """The processes, whoever owns them, that were started with `mark` in their environment; waits some seconds for them to end."""
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + seconds
     while found := [entry.name for entry in Path("/proc").iterdir() if entry.name.isdecimal() and has(entry / "environ", mark)]:
         if time.monotonic() > deadline:
             break

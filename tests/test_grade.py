@@ -14,7 +14,7 @@ import threading
 import hypothesis.extra.numpy as np_strategies
 import numpy as np
 import pytest
-from grading import BAG, CHAPTER, ONES, STUBS, body, notebook, raw
+from grading import BAG, CHAPTER, ONES, STUBS, body, left_over, notebook, raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,6 +166,48 @@ def test_a_wall_refuses_what_would_go_through_without_it(name):
         pytest.skip(f"this kernel refuses the wall: {name}")
     assert said[0].split()[-1] in ("PermissionError", "MemoryError", "_ArrayMemoryError", "BlockingIOError", "OSError"), said
     assert said[1].endswith("went through\n"), said
+
+
+WITHOUT_NAMESPACES = """
+import os, signal, socket, sys, tempfile, time
+from dlbook.grade import cage
+real, without = cage.call, sys.argv[1:]
+def call(name, *arguments):
+    if name in without or (name == "prctl" and arguments[0] == cage.SUBREAPER and "subreaper" in without):
+        raise OSError("refused")
+    return real(name, *arguments)
+cage.call = call
+scratch = tempfile.mkdtemp()
+walls = cage.unshare(scratch)
+assert "processes" not in walls and "disk" not in walls, walls
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    os.setsid()
+    cage.enter(scratch, [sys.prefix, "/usr", "/lib"], 256 << 20, 60)
+    for _ in range(2):
+        if not os.fork():
+            os.setsid()
+            if not os.fork():
+                while True: pass
+            os._exit(0)
+    time.sleep(60)
+cage.supervise(child, ours, 1)
+cage.clear(scratch)
+"""
+
+
+@pytest.mark.parametrize("refused, left", [(["unshare"], 0), (["unshare", "subreaper"], 2)])
+def test_where_there_are_no_namespaces_orphans_are_ended_all_the_same(refused, left, tmp_path):
+    mark = f"mark={tmp_path}"
+    with open(tmp_path / "said", "w") as said:  # not a pipe, which an orphan would hold open
+        done = subprocess.run([sys.executable, "-c", WITHOUT_NAMESPACES, *refused], env={**os.environ, "mark": str(tmp_path)}, stdout=said,
+                              stderr=said, timeout=60)
+    assert not done.returncode, (tmp_path / "said").read_text()
+    found = left_over(mark, seconds=0.5 if left else 8)
+    for number in found:
+        os.kill(int(number), signal.SIGKILL)
+    assert len(found) == left
 
 
 # ---- the wire -------------------------------------------------------------------------------------------------------------
