@@ -145,6 +145,7 @@ if __name__ == "__main__":
 
 def test_a_cluster_that_loses_a_worker(lecture):
     pytest.importorskip("distributed", reason="dask.distributed is not installed (the extra `class`)")
+    pytest.importorskip("joblib", reason="joblib is not installed (the extra `class`)")
     wrong = {3, 7}
     hand_in(lecture / "in", {f"s{k:02d}": raw(nand=body("return np.ones(len(x))"), extra=f"mine = {k}") if k in wrong
                              else SLOW.replace(b"half = 0.5", b"half = %d" % k) for k in range(12)})
@@ -168,6 +169,7 @@ def test_a_cluster_that_loses_a_worker(lecture):
 
 def test_no_cluster_there(lecture):
     pytest.importorskip("distributed", reason="dask.distributed is not installed (the extra `class`)")
+    pytest.importorskip("joblib", reason="joblib is not installed (the extra `class`)")
     hand_in(lecture / "in", {"ada": raw()})
     code, _, err = run(lecture, "--dask", "nonsense://nowhere")
     assert code == 1 and err.count("\n") == 1 and "no Dask scheduler answers at nonsense://nowhere" in err
@@ -288,6 +290,18 @@ def test_a_page_escapes_what_students_write():
     assert "<script" not in page and page.count("&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;") == 6
 
 
+def test_the_bar_counts_and_goes(capsys):
+    with course.bar(4, 6, True) as advance:
+        advance()
+        advance()
+    shown = capsys.readouterr().err
+    assert "4 submissions to grade, 2 done before" in shown and "2 of 4 submissions" in shown
+    assert not shown.split("\r")[-1].strip()
+    with course.bar(4, 4, False) as advance:
+        advance()
+    assert capsys.readouterr().err == ""
+
+
 # ---- the command ------------------------------------------------------------------------------------------------------------
 
 def test_help_teaches():
@@ -300,9 +314,11 @@ def test_help_teaches():
     (["nowhere"], "nowhere does not exist"), (["key.ipynb", "--key", "nowhere.ipynb"], "nowhere.ipynb does not exist"),
     (["key.ipynb"], "`make editions` makes it"), (["key.ipynb", "--key", "t"], "no instructor notebook"), (["key.ipynb", "--seconds", "0"], "invalid positive value"),
     (["key.ipynb", "--jobs", "x"], "invalid whole value"), ([], "required"), (["key.ipynb", "--key", "student.ipynb"], "holds no solutions"),
+    (["key.ipynb", "--key", "other.ipynb"], "no check for nonesuch"),
 ])
 def test_a_wrong_call_is_one_sentence_and_exit_2(words, said, lecture):
     (lecture / "student.ipynb").write_text(json.dumps(notebook(STUBS)))
+    (lecture / "other.ipynb").write_text(json.dumps(notebook()).replace("check.nand(", "check.nonesuch("))
     (lecture / "in").mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     done = subprocess.run([sys.executable, "-m", "dlbook", "grade", *words], cwd=lecture, env=environment, capture_output=True, text=True)

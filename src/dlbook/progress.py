@@ -55,6 +55,8 @@ def run(options):
         return 130
     for trouble in troubles:
         print(f"dlbook progress: {trouble}", file=sys.stderr)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no blocks shows question marks
     print(report(chapters, options.afresh))
     return 1 if troubles else 0
 

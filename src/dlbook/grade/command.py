@@ -83,6 +83,8 @@ def run(options):
         print(f"dlbook grade: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     if not options.quiet:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # a terminal that knows no blocks shows question marks
         print(summary(graded, options.out))
     failed = [each for each in graded if each.result is None]
     for each in failed:
@@ -92,6 +94,7 @@ def run(options):
 
 def keys_in(places, given=True):
     """The keys in instructor notebooks and folders of them; raises ValueError, in a sentence, where there are none."""
+    from ..check import EXERCISES
     from .key import Key, Unreadable
 
     keys = []
@@ -107,6 +110,8 @@ def keys_in(places, given=True):
         else:
             how = "" if given else ": `make editions` makes it, or name an instructor notebook with --key"
             raise ValueError(f"{place} does not exist{how}")
+    if unknown := [task.name for key in keys for task in key.tasks if task.name not in EXERCISES]:
+        raise ValueError(f"this dlbook has no check for {', '.join(unknown)}: the instructor notebooks are of another version")
     if not keys:
         raise ValueError(f"no instructor notebook with exercises in {', '.join(map(str, places))}")
     return keys

@@ -14,6 +14,9 @@ MOODLE = re.compile(r"(?P<student>.+?)_(?P<number>\d+)_assignsubmission_\w+?_(?P
 # "lovelaceada_LATE_4711_98765_perceptron.ipynb": the student's number, that of the submission, the file's own name
 CANVAS = re.compile(r"(?P<student>[^_]+)(?:_LATE)?_(?P<number>\d+)_\d+_(?P<file>.+)", re.DOTALL)
 
+# follow no link, wait for no pipe; not every system has each of these
+CAREFULLY = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -29,7 +32,7 @@ class Submission:
         A link is not followed: it might lead to the solutions, or to what another student wrote.
         """
         try:
-            place = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            place = os.open(self.path, CAREFULLY)
         except OSError as error:
             linked = self.path.is_symlink()
             raise keys.Unreadable("This is a link, not a file." if linked else f"The file cannot be opened ({error.strerror}).") from None
