@@ -126,6 +126,8 @@ PROBES = {
     "network": ("seccomp", "import socket; socket.socket()"),
     "kill": ("seccomp", "import os; os.kill(os.getpid(), 0)"),
     "memory": ("limited", "import numpy; numpy.empty(2**30)"),
+    "memory that no limit counts": ("seccomp", "import os; os.memfd_create('x')"),
+    "memory that stays": ("seccomp", "import ctypes\nc = ctypes.CDLL(None)\nn = c.semget(0, 1, 0)\nif n < 0: raise OSError\nc.semctl(n, 0, 0)"),
     "processes": ("limited", "import os, time\nfor _ in range(30):\n    if not os.fork(): time.sleep(2); os._exit(0)"),
     "disk": ("mounted", "for k in range(80): open(f'f{k}', 'wb').write(b'x' * 2**20)"),
 }

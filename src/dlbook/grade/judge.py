@@ -225,5 +225,7 @@ def environment():
     """The variables that the nursery gets: those that Python needs, and none that may hold a secret."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
     paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    if "DLBOOK_DATA" in kept:
+        kept["DLBOOK_DATA"] = os.path.abspath(kept["DLBOOK_DATA"])
     return {**kept, "MPLBACKEND": "agg", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths)),
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}

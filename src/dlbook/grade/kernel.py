@@ -6,16 +6,17 @@ import platform
 import struct
 import sys
 
-# System calls that no answer needs: the network, other processes, and the kernel's own workshop.
+# System calls that no answer needs: the network, other processes, memory that no limit counts, and the kernel's own workshop.
 DENIED = {
     "x86_64": (0xC000003E, dict(
-        socket=41, connect=42, kill=62, ptrace=101, mount=165, tkill=200, tgkill=234, add_key=248, request_key=249, keyctl=250, unshare=272,
-        perf_event_open=298, name_to_handle_at=303, open_by_handle_at=304, setns=308, process_vm_readv=310, process_vm_writev=311, bpf=321,
-        userfaultfd=323, pidfd_send_signal=424, io_uring_setup=425, pidfd_open=434, pidfd_getfd=438)),
+        shmget=29, socket=41, connect=42, kill=62, semget=64, msgget=68, ptrace=101, mount=165, tkill=200, tgkill=234, add_key=248, request_key=249, keyctl=250, mq_open=240,
+        unshare=272, perf_event_open=298, name_to_handle_at=303, open_by_handle_at=304, setns=308, process_vm_readv=310, process_vm_writev=311,
+        memfd_create=319, bpf=321, userfaultfd=323, pidfd_send_signal=424, io_uring_setup=425, pidfd_open=434, pidfd_getfd=438, memfd_secret=447)),
     "aarch64": (0xC00000B7, dict(
-        socket=198, connect=203, kill=129, ptrace=117, mount=40, tkill=130, tgkill=131, add_key=217, request_key=218, keyctl=219, unshare=97,
-        perf_event_open=241, name_to_handle_at=264, open_by_handle_at=265, setns=268, process_vm_readv=270, process_vm_writev=271, bpf=280,
-        userfaultfd=282, pidfd_send_signal=424, io_uring_setup=425, pidfd_open=434, pidfd_getfd=438)),
+        mount=40, unshare=97, ptrace=117, kill=129, tkill=130, tgkill=131, mq_open=180, msgget=186, semget=190, shmget=194, socket=198, connect=203,
+        add_key=217, request_key=218, keyctl=219, perf_event_open=241, name_to_handle_at=264, open_by_handle_at=265, setns=268,
+        process_vm_readv=270, process_vm_writev=271, memfd_create=279, bpf=280, userfaultfd=282, pidfd_send_signal=424, io_uring_setup=425,
+        pidfd_open=434, pidfd_getfd=438, memfd_secret=447)),
 }
 OTHER_TABLE = 0x40000000  # from here on the numbers are those of x32, the same calls once more
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # of the Berkeley packet filter
