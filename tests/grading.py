@@ -78,6 +78,7 @@ BAG = {
     "segmentation fault": (raw(nand=body("import ctypes; ctypes.string_at(0)\n" + ONES)), 5),
     "syntax error": (raw(nand="def nand(x:\n    return 1"), 5),
     "too deep to parse": (raw(extra="y = " + "1+" * 20000 + "1", nand="y = " + "(" * 20000 + "1"), 5),
+    "too deep to print": (raw(extra="y = " + "1+" * 900 + "1"), 6),
     "deleted cell": (json.dumps({**(n := notebook()), "cells": [c for c in n["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") != "nand"]}).encode(), 5),
     "deleted checks": (json.dumps({**(n := notebook()), "cells": [c for c in n["cells"] if not str(c["source"]).startswith("check.")]}).encode(), 6),
     "copied cell, the copy is right": (json.dumps({**(n := notebook({**RIGHT, "nand": body(ONES)})), "cells": [*n["cells"], cell(RIGHT["nand"], "nand")]}).encode(), 6),

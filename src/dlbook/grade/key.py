@@ -153,7 +153,10 @@ def definitions(source):
             if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
             or isinstance(node, ast.Assign) and not any(isinstance(part, (ast.Call, ast.Constant)) and (
                 isinstance(part, ast.Call) or part.value is ...) for part in ast.walk(node.value))]
-    return "\n".join(map(ast.unparse, kept))
+    try:
+        return "\n".join(map(ast.unparse, kept))
+    except RecursionError:
+        return ""
 
 
 def assigned(source):
