@@ -16,6 +16,7 @@ A wrong answer is an answer, or an edit of the published solution; beside it sta
 Where a check takes several answers, an answer is a tuple of them. For each exercise: the solution printed in the chapter
 and the alternative pass on three seeds, the stub is reported as not attempted, every wrong answer gets its message,
 nothing is written to stderr, and deleting any one property of the checker would deny some wrong answer its message.
+Mutants of the solution (tests/mutants.py) are rejected, but for those that `equivalent` lists with the reason: they are right.
 """
 
 import ast
@@ -32,6 +33,7 @@ import pytest
 
 from dlbook import check
 from dlbook.check.core import NotAttempted, Wrong, watch
+from mutants import at_most, mutants
 from tools.bookpage import stub
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
@@ -47,6 +49,7 @@ class Proof:
     wrong: dict
     alternative: Any = None
     given: dict = field(default_factory=dict)
+    equivalent: dict = field(default_factory=dict)  # mutant -> why it is no mistake
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def published(path):
 def prove(chapter, table):
     """Return the test of all exercises of a chapter such as "01-foundations/perceptron"; a path to an .md file will do."""
     path = Path(chapter) if str(chapter).endswith(".md") else CHAPTERS / f"{chapter}.md"
-    steps = {"solution": _solution, "alternative": _alternative, "stub": _stub, "wrong": _wrong, "properties": _properties}
+    steps = {"solution": _solution, "alternative": _alternative, "stub": _stub, "wrong": _wrong, "properties": _properties,
+             "mutants": _mutants}
 
     @pytest.mark.parametrize("step", steps)
     @pytest.mark.parametrize("name", table)
@@ -157,6 +161,24 @@ def _properties(exercise, text, proof):
             missed = any(piece not in (_message(exercise, text, proof, name, seed) or "") for name, piece, seed in tries)
         assert missed, (f"no wrong answer needs the property in line {place[1]} of {place[0]}: "
                         "delete it, or add the wrong answer it is there for")
+
+
+def _mutants(exercise, text, proof):
+    survivors = [name for name, source in mutants(text.source) if _survives(exercise, text, proof, source)]
+    assert survivors == [name for name in survivors if name in proof.equivalent], f"these pass: {survivors}"
+    assert set(proof.equivalent) == set(survivors), f"no such survivor: {set(proof.equivalent) - set(survivors)}"
+
+
+def _survives(exercise, text, proof, source):
+    """Whether a mutant passes on every seed."""
+    try:
+        with at_most(20):
+            answers = text.answers(source, proof.given)
+            for seed in SEEDS:
+                exercise.judge(*answers, seed=seed)
+    except Exception:  # rejected by the check, or by Python
+        return False
+    return True
 
 
 def _passes(exercise, answers):

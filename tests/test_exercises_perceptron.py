@@ -95,6 +95,12 @@ test_exercises = prove("01-foundations/perceptron", {
             "no bias": (swap("w, b = w + t_i * x_i, b + t_i", "w = w + t_i * x_i"), "not among those"),
             "weights as a column": (swap("return best_w, best_b", "return best_w[:, None], best_b"), "Your w has shape"),
             "weights alone": (swap("return best_w, best_b", "return best_w"), "Return 2 things"),
+        },
+        equivalent={
+            "line 7: `0.0` -> `-0.0`": "zero has no sign that a sum would keep",
+            "line 13: `t * (x @ w + b) <= 0` -> `t * (x @ w + b) < 0`": "no score of a trained neuron is exactly 0 on data drawn at random",
+            "line 13: `t * (x @ w + b)` -> `t / (x @ w + b)`": "a quotient has the sign of the product",
+            "line 14: `wrong < fewest` -> `wrong <= fewest`": "of weights that are equally good, the last are as good as the first",
         }),
 })
 

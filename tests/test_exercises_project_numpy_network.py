@@ -89,6 +89,13 @@ TABLE = {
             "last bias from one row": (lambda p, x, y: last_bias_doubled(p, x, y), "Already the last layer is wrong. The gradient of b3"),
             "transposed": (lambda p, x, y: [g.T for g in gradients_by_rows(p, x, y)], "Is it transposed?"),
             "weights alone": (swap("return gradients", "return gradients[0::2]"), "Return 6 things"),
+        },
+        equivalent={
+            **dict.fromkeys(
+                ["line 9: `z - z.max(axis=1, keepdims=True)` -> `z + z.max(axis=1, keepdims=True)`",
+                 "line 9: `z - z.max(axis=1, keepdims=True)` -> `z`", "line 9: `axis=1` -> `axis=None`"],
+                "the same number added to every logit of a row does not change softmax; overflow is the subject of soft_cross_entropy"),
+            "line 14: `-2` -> `2`": "of four activations the last but one is the third",
         }),
     "wide_or_deep": Proof(
         alternative=(0.61, " Deep"),
@@ -96,11 +103,15 @@ TABLE = {
         wrong={
             "in per cent": ((61.3, "deep"), "a share, from 0 to 1"),
             "the deep one measured": ((1.0, "equal"), "by mistake"),
+            "not trained": ((0.5, "deep"), "hardly better than chance"),
             "all at once": ((np.ones(194), "deep"), "`wide` is one number"),
             "in words": (("two thirds", "deep"), "`wide` is one number"),
             "wide": ((0.61, "wide"), "who is ahead?"),
             "equal": ((0.61, "equal"), "Is the accuracy?"),
-        }),
+        },
+        equivalent=dict.fromkeys(
+            ["line 4: `3` -> `4`", "line 5: `1728` -> `1729`", "line 5: `2` -> `3`", "line 7: `600` -> `601`", "line 7: `32` -> `33`"],
+            "the same experiment with another seed, one more unit, epoch or row: its finding must not depend on that")),
     "first_loss": Proof(
         alternative=2.3,
         wrong={

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "dlbook"
 
 # Imports run down this list only (a module may import those named before it).
 FLOORS = """allocator parallel settings autograd ops functional conv pool recurrent attention init nn optim schedules data text graphs train
-            vae gan flow diffusion rl gradcheck check viz widgets cli __main__""".split()
+            vae gan flow diffusion rl gradcheck check grade progress viz widgets cli __main__""".split()
 # The one place where the others may be imported at the top of a module.
 HEAVY = {"viz": {"matplotlib", "cycler"}, "widgets": {"matplotlib", "ipywidgets"}}
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "train": "train a classifier on a data set, and save it",
     "predict": "ask a saved classifier",
     "bench": "measure how fast the package is on this machine",
+    "progress": "say what you have solved, chapter by chapter",
+    "grade": "grade notebooks that students handed in",
 }
 EXAMPLES = """examples:
   dlbook train mnist_small --model mlp --epochs 3 --out digits.npz
