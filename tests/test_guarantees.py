@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from samples import TABLE
-from thrown import APART, SAFE, inner, modules, public
+from thrown import SAFE, inner, modules, public
 from thrown.layers import LAYERS, OPTIMISERS
 
 from dlbook import Tensor, allocator, functional, nn, optim
@@ -46,7 +46,10 @@ def test_no_name_is_excused_that_does_not_exist():
     assert WITHOUT <= set(PUBLIC)
 
 
-@pytest.mark.parametrize("module", [m.__name__ for m in modules() if ".data" not in m.__name__ and ".text" not in m.__name__ and m.__name__ not in APART])
+DRAWN = "dlbook.viz", "dlbook.widgets"  # their examples are pictures: test_viz.py, test_widgets.py
+
+
+@pytest.mark.parametrize("module", [m.__name__ for m in modules() if ".data" not in m.__name__ and ".text" not in m.__name__ and m.__name__ not in DRAWN])
 def test_examples_run(module):
     """Those of data and text, which need files and scikit-learn, run in test_data.py and test_text.py."""
     module = importlib.import_module(module)

@@ -54,7 +54,8 @@ class AffineCoupling(Module):
             raise ValueError(f"a mask is a list of bools, some True (these features pass) and some False, and is {mask!r:.80}")
         d = len(mask)
         self.mask = mask.astype(floats("dtype", dtype))
-        self.network = MLP([d, *lengths("hidden", hidden), 2 * d], activation=function("activation", activation), rng=rng, dtype=dtype)
+        sizes = [d, *lengths("hidden", hidden), 2 * d]
+        self.network = MLP(sizes, activation=function("activation", activation), rng=rng, dtype=dtype)
         self.scale = Tensor(np.ones(d, dtype), requires_grad=True)  # tanh keeps s within reach, this says how far that is
 
     def forward(self, x):
@@ -99,7 +100,7 @@ class Flow(Module):
     def __init__(self, *layers):
         for position, layer in enumerate(layers):
             if not hasattr(layer, "mask"):
-                raise TypeError(f"layer {position} of a flow must have a mask, as AffineCoupling has, and is a {type(layer).__name__}")
+                raise TypeError(f"layer {position} of a flow must have a mask, like AffineCoupling, and is a {type(layer).__name__}")
         widths = {len(layer.mask) for layer in layers}
         if len(widths) != 1:
             raise ValueError(f"a flow needs layers that agree on the features; its {len(layers)} layers have {sorted(widths)}")

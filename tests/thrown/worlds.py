@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dlbook import nn
-from dlbook.rl import bandit, cartpole, environment, gae, grid, policy, record, returns, share
+from dlbook.rl import bandit, cartpole, environment, gae, grid, policy, record, returns
 
 from .throwing import RNG, Fresh, by_name
 from .throwing import tensor_call as call
@@ -101,5 +101,5 @@ TABLE = {
     **by_name(
         call(returns, REWARDS, gamma=0.5, terminated=ENDS, truncated=CUTS, next_values=AHEAD, **OPTIONAL),
         call(gae, REWARDS, VALUES, AHEAD, gamma=0.5, lam=0.25, terminated=ENDS, truncated=CUTS, **OPTIONAL),
-        call(share.fraction, "gamma", 0.5, spare=["name"], known_as=["gamma"])),
+        call(policy.fraction, "gamma", 0.5, spare=["name"], known_as=["gamma"])),
 }

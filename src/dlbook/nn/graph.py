@@ -89,7 +89,8 @@ class GAT(Module):
                  dtype=np.float32):
         self.heads, self.average = whole("heads", heads), flag("average", average)
         self.features = whole("out_features", out_features)
-        parts = [function("init", init)((whole("in_features", in_features), self.features), rng=rng, dtype=dtype) for _ in range(self.heads)]
+        shape = whole("in_features", in_features), self.features
+        parts = [function("init", init)(shape, rng=rng, dtype=dtype) for _ in range(self.heads)]
         self.w = Tensor(np.concatenate(parts, axis=1), requires_grad=True)
         scores = [init((2 * self.features, 1), rng=rng, dtype=dtype)[:, 0] for _ in range(self.heads)]
         self.scores = Tensor(np.array(scores), requires_grad=True)  # (H, 2C): the vectors a, for the node and its neighbour
