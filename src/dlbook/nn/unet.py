@@ -142,7 +142,7 @@ class UNetBlock(Module):
         y = self.conv1(silu(self.norm1(x)))
         given = None if condition is None else condition.shape if isinstance(condition, Tensor) else floating(condition).shape
         if given != (None if self.shift is None else (len(x), self.condition)):
-            raise ValueError(f"this block was made with condition={self.condition}, and was given {len(x)} images and {given} as theirs")
+            raise ValueError(f"this block was made with condition={self.condition}, and was given {len(x)} images, condition {given}")
         if self.shift is not None:
             y = y + self.shift(silu(condition)).reshape(len(x), -1, 1, 1)
         y = self.conv2(silu(self.norm2(y)))
