@@ -290,7 +290,7 @@ def test_a_masked_layer_keeps_what_is_cut_out_of_output_and_gradient():
     (lambda: AffineCoupling([False], [8], rng=rng()), ValueError, ["some True"]),
     (lambda: AffineCoupling([1, 0], [8], rng=rng()), ValueError, ["list of bools", "array([1, 0])"]),
     (lambda: AffineCoupling([[True, False]], [8], rng=rng()), ValueError, ["list of bools"]),
-    (lambda: AffineCoupling([True, False], [0], rng=rng()), ValueError, ["positive whole numbers"]),
+    (lambda: AffineCoupling([True, False], [0], rng=rng()), ValueError, ["hidden", "[0]"]),
     (lambda: AffineCoupling([True, False], [8]), TypeError, ["rng"]),
     (lambda: AffineCoupling([True, False], [8], rng=0), TypeError, ["rng is 0"]),
     (lambda: coupling()(X[:, :3]), ValueError, ["4 features", "(B, 4)", "(5, 3)"]),

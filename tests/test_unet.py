@@ -212,7 +212,7 @@ def test_a_small_unet_finds_squares_in_noise():
     (lambda: net(widths=[2, 8]), ["2 channels in 2 groups", "takes out", "fewer groups"]),
     (lambda: net(condition=-1), ["condition", "-1"]),
     (lambda: net(groups=0), ["groups", "0"]),
-    (lambda: net(in_channels=0), ["positive whole numbers", "0"]),
+    (lambda: net(in_channels=0), ["in_channels", "from 1 up", "0"]),
     (lambda: net()(X[0], E), ["(N, 3, H, W)", "(3, 8, 12)"]),
     (lambda: net()(X[:, :2], E), ["(N, 3, H, W)", "(2, 2, 8, 12)"]),
     (lambda: net()(X[:, :, 0], E), ["(N, 3, H, W)", "(2, 3, 12)"]),

@@ -257,11 +257,13 @@ def frozen(array):
 
 
 def floating(data):
-    """`data` as an array of floats: floating arrays as they are, everything else that is real as float32."""
+    """`data` as an array of floats: floating arrays in this machine's order of bytes, everything else that is real as float32."""
     if isinstance(data, Tensor):
         return data.data
     array = real("a Tensor", data)
-    return array if array.dtype.kind == "f" and isinstance(data, (np.ndarray, np.floating)) else array.astype(np.float32)
+    if array.dtype.kind == "f" and isinstance(data, (np.ndarray, np.floating)):
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array.astype(np.float32)
 
 
 def common_dtype(name, inputs):
@@ -274,7 +276,8 @@ def common_dtype(name, inputs):
             elif x.data.dtype is not dtype and x.data.dtype != dtype:
                 raise TypeError(f"{name} was given Tensors of {dtype} and {x.data.dtype}: make them one dtype first")
     if dtype is None:
-        dtype = next((x.dtype for x in inputs if isinstance(x, np.ndarray) and x.dtype.kind == "f"), np.dtype(np.float32))
+        arrays = (x for x in inputs if isinstance(x, np.ndarray) and x.dtype.kind == "f")
+        dtype = next((x.dtype.newbyteorder("=") for x in arrays), np.dtype(np.float32))
     return dtype
 
 

@@ -18,7 +18,7 @@ from .autograd import Tensor, floating, no_grad
 from .functional import linear
 from .nn import MLP, Linear, Module
 from .ops import exp, relu, tanh
-from .settings import generator, whole
+from .settings import floats, function, generator, lengths, real, whole
 from .vae import bernoulli_log_likelihood
 
 
@@ -49,23 +49,24 @@ class AffineCoupling(Module):
     """
 
     def __init__(self, mask, hidden, *, rng, activation=relu, dtype=np.float32):
-        mask = np.asarray(mask)
+        mask = real("a mask", mask)
         if mask.ndim != 1 or mask.dtype != bool or mask.all() or not mask.any():
             raise ValueError(f"a mask is a list of bools, some True (these features pass) and some False, and is {mask!r:.80}")
         d = len(mask)
-        self.mask = mask.astype(dtype)
-        self.network = MLP([d, *hidden, 2 * d], activation=activation, rng=rng, dtype=dtype)
+        self.mask = mask.astype(floats("dtype", dtype))
+        sizes = [d, *lengths("hidden", hidden), 2 * d]
+        self.network = MLP(sizes, activation=function("activation", activation), rng=rng, dtype=dtype)
         self.scale = Tensor(np.ones(d, dtype), requires_grad=True)  # tanh keeps s within reach, this says how far that is
 
     def forward(self, x):
         """Towards noise: z (B, D) and log |det ∂z/∂x| (B,) for x (B, D)."""
-        x = _rows(x, len(self.mask))
+        x = _rows("x", x, len(self.mask))
         s, t = self._steer(x)
         return self.mask * x + (1 - self.mask) * (x * exp(s) + t), s.sum(axis=1)
 
     def inverse(self, z):
         """Back to data: the x (B, D) for which `forward` gives `z`."""
-        z = _rows(z, len(self.mask))
+        z = _rows("z", z, len(self.mask))
         s, t = self._steer(z)
         return self.mask * z + (1 - self.mask) * ((z - t) * exp(-s))
 
@@ -87,6 +88,8 @@ class Flow(Module):
     ------
     ValueError
         If there is no layer, or their numbers of features differ.
+    TypeError
+        If a layer has no mask.
 
     >>> rng = np.random.default_rng(0)
     >>> flow = Flow(*(AffineCoupling(mask, [8], rng=rng) for mask in ([True, False], [False, True])))
@@ -95,6 +98,9 @@ class Flow(Module):
     """
 
     def __init__(self, *layers):
+        for position, layer in enumerate(layers):
+            if not hasattr(layer, "mask"):
+                raise TypeError(f"layer {position} of a flow must have a mask, like AffineCoupling, and is a {type(layer).__name__}")
         widths = {len(layer.mask) for layer in layers}
         if len(widths) != 1:
             raise ValueError(f"a flow needs layers that agree on the features; its {len(layers)} layers have {sorted(widths)}")
@@ -157,7 +163,7 @@ class MaskedLinear(Linear):
     """
 
     def __init__(self, mask, *, rng, dtype=np.float32):
-        mask = np.asarray(mask)
+        mask = real("a mask", mask)
         if mask.ndim != 2 or mask.dtype != bool:
             raise ValueError(f"a mask must be a Boolean matrix (in, out), and has dtype {mask.dtype} and shape {mask.shape}")
         super().__init__(*mask.shape, rng=rng, dtype=dtype)
@@ -198,20 +204,20 @@ class MADE(Module):
 
     def __init__(self, features, hidden, *, rng, order=None, activation=relu, dtype=np.float32):
         d = whole("features", features, 2)
-        order = np.arange(d) if order is None else np.asarray(order)
+        order = np.arange(d) if order is None else real("order", order)
         if order.dtype.kind not in "iu" or sorted(order.tolist()) != list(range(d)):
             raise ValueError(f"the order must name each of the features 0 to {d - 1} once, and is {order!r:.80}")
         place = np.empty(d, np.int64)
         place[order] = np.arange(1, d + 1)
-        degrees = [place, *(1 + np.arange(whole("each of hidden", width)) % (d - 1) for width in hidden)]
+        degrees = [place, *(1 + np.arange(width) % (d - 1) for width in lengths("each of hidden", hidden))]
         masks = [below[:, None] <= above for below, above in zip(degrees, degrees[1:])]
         masks.append(degrees[-1][:, None] < place)
         self.layers = [MaskedLinear(mask, rng=rng, dtype=dtype) for mask in masks]
-        self.order, self.activation = order.tolist(), activation
+        self.order, self.activation = order.tolist(), function("activation", activation)
 
     def forward(self, x):
         """Logits (B, D) of the features of `x` (B, D), each given those before it."""
-        x = _rows(x, len(self.order))
+        x = _rows("x", x, len(self.order))
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return self.layers[-1](x)
@@ -236,9 +242,9 @@ class MADE(Module):
         return x
 
 
-def _rows(x, features):
+def _rows(name, x, features):
     """`x` as a Tensor or an array, if it is (B, features)."""
     x = x if isinstance(x, Tensor) else floating(x)
     if x.ndim != 2 or x.shape[1] != features:
-        raise ValueError(f"this model of {features} features needs x (B, {features}), and was given {x.shape}")
+        raise ValueError(f"this model of {features} features needs {name} (B, {features}), and was given {x.shape}")
     return x

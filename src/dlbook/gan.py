@@ -13,8 +13,9 @@ import numpy as np
 
 from .autograd import floating, no_grad
 from .functional import softplus
+from .nn import Module
 from .ops import mean, neg
-from .settings import number, whole
+from .settings import function, number, real, whole
 
 # ---- losses ---------------------------------------------------------------------------------------------------------
 
@@ -87,8 +88,9 @@ def discriminator_step(generator, discriminator, optimiser, *, real, noise, loss
     >>> discriminator_step(g, d, adam, real=np.ones((4, 2)), noise=np.zeros((4, 2))) > 0
     True
     """
+    function("discriminator", discriminator), function("loss", loss)
     with no_grad():
-        fake = generator(noise)
+        fake = function("generator", generator)(noise)
     return _descend(optimiser, lambda: loss(discriminator(real), discriminator(fake)))
 
 
@@ -105,6 +107,7 @@ def generator_step(generator, discriminator, optimiser, *, noise, loss=non_satur
     >>> [p.grad for p in d.parameters()]
     [None, None, None, None]
     """
+    function("generator", generator), function("loss", loss)
     with frozen(discriminator):
         return _descend(optimiser, lambda: loss(discriminator(generator(noise))))
 
@@ -121,7 +124,7 @@ def frozen(module):
     >>> layer.w.requires_grad
     True
     """
-    parameters = module.parameters()
+    parameters = _parameters(module)
     try:
         for p in parameters:
             p.requires_grad = False
@@ -147,8 +150,14 @@ def clip_weights(module, limit):
     """
     if not number("limit", limit, 0):
         raise ValueError("limit must be above 0: all weights would be 0")
-    for p in module.parameters():
+    for p in _parameters(module):
         p.data = np.clip(p.data, -float(limit), float(limit))
+
+
+def _parameters(module):
+    if not isinstance(module, Module):
+        raise TypeError(f"the parameters wanted are those of a Module, and this module is {module!r:.60}")
+    return module.parameters()
 
 
 def _descend(optimiser, objective):
@@ -183,6 +192,10 @@ def optimal_discriminator(log_real, log_fake):
     [0.5, 0.75]
     """
     log_real, log_fake = floating(log_real), floating(log_fake)
+    try:
+        np.broadcast_shapes(log_real.shape, log_fake.shape)
+    except ValueError:
+        raise ValueError(f"log_real and log_fake must broadcast, and have shapes {log_real.shape} and {log_fake.shape}") from None
     with np.errstate(invalid="ignore"):
         score = np.asarray(log_real - log_fake)
     undecided = np.isnan(score) | (np.maximum(log_real, log_fake) == math.inf)
@@ -223,16 +236,19 @@ def mode_coverage(samples, centres, *, within):
     Raises
     ------
     ValueError
-        If the shapes do not fit, there is no sample, or one is not finite.
+        If the shapes do not fit, there is no sample, or one is not finite, or a centre.
 
     >>> mode_coverage([[2.01, 0.0], [0.0, 0.0]], ring_centres(), within=0.06)
     Coverage(counts=array([1, 0, 0, 0, 0, 0, 0, 0]), modes=1, quality=0.5)
     """
-    samples, centres = np.asarray(samples), np.asarray(centres)
+    samples, centres = real("mode_coverage", samples), real("mode_coverage", centres)
     if samples.ndim != 2 or centres.ndim != 2 or samples.shape[1] != centres.shape[1] or not samples.size or not centres.size:
         raise ValueError(f"mode_coverage needs samples (N, D) and centres (K, D), not {samples.shape} and {centres.shape}")
-    if not np.isfinite(samples).all():
-        raise ValueError("some samples are not finite numbers: the generator has diverged")
+    astray = len(samples) - np.isfinite(samples).all(axis=1).sum()
+    if astray:
+        raise ValueError(f"{astray} of {len(samples)} samples are not finite numbers: the generator has diverged")
+    if not np.isfinite(centres).all():
+        raise ValueError(f"centres must be finite numbers, and are {centres!r:.80}")
     distance = np.linalg.norm(samples[:, None] - centres, axis=2)                               # (N, K)
     good = distance.min(axis=1) <= number("within", within, 0)
     counts = np.bincount(distance.argmin(axis=1)[good], minlength=len(centres))

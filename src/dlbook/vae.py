@@ -18,7 +18,7 @@ from .autograd import Tensor, common_dtype, constant, floating, no_grad
 from .functional import softplus
 from .nn import Module
 from .ops import broadcast_to, exp, logsumexp
-from .settings import generator, number, whole
+from .settings import function, generator, number, whole
 
 
 def reparameterise(mean, log_variance, *, rng):
@@ -120,8 +120,8 @@ class VAE(Module):
     """
 
     def __init__(self, encoder, decoder, *, latent, likelihood=bernoulli_log_likelihood):
-        self.encoder, self.decoder = encoder, decoder
-        self.latent, self.likelihood = whole("latent", latent), likelihood
+        self.encoder, self.decoder = function("encoder", encoder), function("decoder", decoder)
+        self.latent, self.likelihood = whole("latent", latent), function("likelihood", likelihood)
 
     def forward(self, x):
         """The decoder's output at the mean of q(z|x), logits or means: a reconstruction in which nothing is random."""
@@ -200,7 +200,7 @@ class VAE(Module):
 def _moments(name, mean, log_variance):
     """Both as Tensors of one dtype and one shape."""
     dtype = common_dtype(name, (mean, log_variance))
-    mean, log_variance = (x if isinstance(x, Tensor) else Tensor(constant(name, x, dtype)) for x in (mean, log_variance))
+    mean, log_variance = (x if isinstance(x, Tensor) else Tensor(constant(name, x, dtype, False)) for x in (mean, log_variance))
     if mean.shape != log_variance.shape or not mean.ndim:
         raise ValueError(f"{name} needs mean and log variance of one shape (..., Z), not {mean.shape} and {log_variance.shape}")
     return mean, log_variance

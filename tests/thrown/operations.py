@@ -40,7 +40,7 @@ TABLE = {
         call(attention.attention_weights, np.ones((2, 3, 4)), np.ones((2, 3, 4)), heads=2, causal=True, known_as=["attention", "Tensor"])],
     "dlbook.attention.sinusoids": [call(attention.sinusoids, 3, 4, base=100.0, dtype=np.float32, known_as=["positions"])],
     "dlbook.attention.alibi": [call(attention.alibi, 2, 3, 4)],
-    "dlbook.functional.norm.batch_moments": [call(functional.batch_moments, np.arange(6.0).reshape(3, 2), known_as=["Tensor"])],
+    "dlbook.functional.channel_norm.batch_moments": [call(functional.batch_moments, np.arange(6.0).reshape(3, 2), known_as=["Tensor"])],
     "dlbook.autograd.Tensor": [
         call(Tensor, np.arange(6.0).reshape(3, 2), requires_grad=True),
         call(Tensor(np.arange(3.0), requires_grad=True).backward, np.ones(3), free=["seed"])],

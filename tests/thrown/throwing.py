@@ -10,8 +10,10 @@ from typing import Any, Callable
 import numpy as np
 
 from dlbook import Tensor, check
+from dlbook.diffusion import Diffusion
 from dlbook.nn import Module
 from dlbook.optim import Optimiser
+from dlbook.rl import Environment
 from dlbook.text import BPE, CharTokeniser
 
 
@@ -57,6 +59,21 @@ def call(f, *args, spare=(), means=None, known_as=(), free=(), **settings):
     return Call(f, inspect.signature(f).bind(*args, **settings), tuple(spare), means or {}, tuple(known_as), tuple(free))
 
 
+def tensor_call(f, *args, known_as=(), **settings):
+    """The same, where arguments become Tensors, of which messages may then speak."""
+    return call(f, *args, known_as=["Tensor", *known_as], **settings)
+
+
+def by_name(*calls):
+    """A table of calls by the names of the public functions, or of the classes whose methods they are."""
+    table = {}
+    for each in calls:
+        owner = getattr(each.f, "__self__", None)
+        f = each.f if not inspect.ismethod(each.f) else owner if inspect.isclass(owner) else type(owner)
+        table.setdefault(f"{f.__module__}.{f.__name__}", []).append(each)
+    return table
+
+
 def fresh(value):
     """A copy of an argument."""
     if isinstance(value, Fresh):
@@ -72,10 +89,10 @@ def flat(answer):
     """An answer as a list of arrays, numbers and texts: what two answers are compared by."""
     if isinstance(answer, Tensor):
         return [answer.data]
-    if isinstance(answer, (Module, Optimiser, BPE, CharTokeniser)):
+    if isinstance(answer, (Module, Optimiser, BPE, CharTokeniser, Environment, Diffusion)):
         kept = answer.state() if isinstance(answer, Module) else {}
-        numbers = [v for _, v in sorted(vars(answer).items()) if isinstance(v, (int, float, np.generic))]
-        return [*kept.values(), *numbers, *(repr(v) for _, v in sorted(vars(answer).items()) if isinstance(v, (str, tuple)))]
+        numbers = [v for _, v in sorted(vars(answer).items()) if isinstance(v, (int, float, np.generic, np.ndarray, dict))]
+        return [*kept.values(), *flat(numbers), *(repr(v) for _, v in sorted(vars(answer).items()) if isinstance(v, (str, tuple)))]
     if isinstance(answer, dict):
         return flat(list(answer.values()))
     if isinstance(answer, (list, tuple)) or hasattr(answer, "__next__"):

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +104,7 @@ def _download(remote, path):
     from http.client import HTTPException  # here, because nobody but who downloads should wait for it
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         try:
             size, found = _copy(remote, unfinished)

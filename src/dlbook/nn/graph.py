@@ -10,7 +10,7 @@ from .. import init as initialisers
 from ..autograd import Tensor, floating
 from ..functional import leaky_relu, softmax
 from ..ops import matmul, where
-from ..settings import flag, whole
+from ..settings import flag, function, real, whole
 from .module import Module
 
 
@@ -42,7 +42,7 @@ class GCN(Module):
 
     def __init__(self, in_features, out_features, *, rng, init=initialisers.xavier_uniform, dtype=np.float32):
         shape = whole("in_features", in_features), whole("out_features", out_features)
-        self.w = Tensor(init(shape, rng=rng, dtype=dtype), requires_grad=True)
+        self.w = Tensor(function("init", init)(shape, rng=rng, dtype=dtype), requires_grad=True)
         self.b = Tensor(np.zeros(out_features, dtype), requires_grad=True)
 
     def forward(self, x, a):
@@ -89,7 +89,8 @@ class GAT(Module):
                  dtype=np.float32):
         self.heads, self.average = whole("heads", heads), flag("average", average)
         self.features = whole("out_features", out_features)
-        parts = [init((whole("in_features", in_features), self.features), rng=rng, dtype=dtype) for _ in range(self.heads)]
+        shape = whole("in_features", in_features), self.features
+        parts = [function("init", init)(shape, rng=rng, dtype=dtype) for _ in range(self.heads)]
         self.w = Tensor(np.concatenate(parts, axis=1), requires_grad=True)
         scores = [init((2 * self.features, 1), rng=rng, dtype=dtype)[:, 0] for _ in range(self.heads)]
         self.scores = Tensor(np.array(scores), requires_grad=True)  # (H, 2C): the vectors a, for the node and its neighbour
@@ -144,14 +145,14 @@ class Readout(Module):
     """
 
     def __init__(self, how="mean"):
-        if how not in ("mean", "sum"):
+        if not isinstance(how, str) or how not in ("mean", "sum"):
             raise ValueError(f"a readout is 'mean' or 'sum', and not {how!r:.60}")
         self.how = how
 
     def forward(self, x, graph):
         """The rows of each graph's nodes added up or averaged."""
         x = x if isinstance(x, Tensor) else Tensor(x)
-        graph = np.asarray(graph)
+        graph = real("graph", graph)
         if x.ndim != 2 or graph.shape != (len(x),) or graph.dtype.kind not in "iu" or not graph.size or graph.min() < 0:
             raise ValueError(f"Readout takes x (N, C) and a whole number from 0 up for each node, and was given {x.shape} and "
                              f"{graph.shape} of {graph.dtype}")
@@ -162,7 +163,9 @@ class Readout(Module):
 
 def _square(a, x):
     """The matrix of a graph, which must fit the features of its nodes."""
-    a, shape = floating(a), x.shape if isinstance(x, Tensor) else np.shape(x)
+    a, shape = floating(a), x.shape if isinstance(x, Tensor) else floating(x).shape
     if len(shape) != 2 or a.shape != (shape[0], shape[0]):
         raise ValueError(f"features (N, C) need a matrix (N, N) of their graph, and were given shapes {shape} and {a.shape}")
+    if np.isnan(a).any():
+        raise ValueError(f"the matrix {a.shape} of a graph holds nan: neither an edge nor none")
     return a

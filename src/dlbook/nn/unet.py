@@ -9,7 +9,7 @@ from ..autograd import Tensor, floating
 from ..functional import silu
 from ..ops import concatenate
 from ..pool import upsample2d
-from ..settings import whole
+from ..settings import lengths, whole
 from .layers import Linear
 from .module import Module
 from .normalisation import GroupNorm
@@ -46,9 +46,9 @@ class UNet(Module):
     """
 
     def __init__(self, in_channels, out_channels, *, rng, widths=(16, 32, 64), condition=0, groups=4, dtype=np.float32):
-        if np.ndim(widths) != 1 or not len(widths):
-            raise ValueError(f"widths must list the channels of each level, and is {widths!r:.60}")
-        widths = [whole("each of widths", width) for width in widths]
+        widths = lengths("each of widths", widths)
+        if not widths:
+            raise ValueError("widths must list the channels of each level, and is []")
         self.condition = whole("condition", condition, 0)
         if self.condition and min(widths) == whole("groups", groups):
             raise ValueError(f"{groups} channels in {groups} groups: the norm takes out what a condition adds; use fewer groups")
@@ -123,7 +123,8 @@ class UNetBlock(Module):
     """
 
     def __init__(self, in_channels, out_channels, *, rng, condition=0, groups=4, dtype=np.float32):
-        self.norm1 = GroupNorm(groups, in_channels, dtype=dtype)
+        self.condition = whole("condition", condition, 0)
+        self.norm1 = GroupNorm(groups, whole("in_channels", in_channels), dtype=dtype)
         self.conv1 = Conv2d(in_channels, out_channels, 3, padding=1, rng=rng, dtype=dtype)
         self.shift = Linear(condition, out_channels, rng=rng, dtype=dtype) if condition else None
         self.norm2 = GroupNorm(groups, out_channels, dtype=dtype)
@@ -131,8 +132,17 @@ class UNetBlock(Module):
         self.shortcut = None if in_channels == out_channels else Conv2d(in_channels, out_channels, 1, rng=rng, dtype=dtype)
 
     def forward(self, x, condition=None):
-        """(N, C, H, W) and (N, E) to (N, O, H, W)."""
+        """(N, C, H, W) and (N, E) to (N, O, H, W).
+
+        Raises
+        ------
+        ValueError
+            If there is no vector (E,) for each image, or one though the block was made without.
+        """
         y = self.conv1(silu(self.norm1(x)))
+        given = None if condition is None else condition.shape if isinstance(condition, Tensor) else floating(condition).shape
+        if given != (None if self.shift is None else (len(x), self.condition)):
+            raise ValueError(f"this block was made with condition={self.condition}, and was given {len(x)} images, condition {given}")
         if self.shift is not None:
             y = y + self.shift(silu(condition)).reshape(len(x), -1, 1, 1)
         y = self.conv2(silu(self.norm2(y)))

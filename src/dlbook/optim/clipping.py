@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from ..autograd import Tensor
 from ..settings import number
 
 
@@ -22,6 +23,8 @@ def clip_norm(parameters, limit):
     ------
     ValueError
         If the limit is not a number above 0.
+    TypeError
+        If the parameters are not Tensors.
     FloatingPointError
         If the gradient holds a nan or an infinity, which no factor makes bearable.
 
@@ -31,8 +34,7 @@ def clip_norm(parameters, limit):
     >>> clip_norm([w], 5.0), w.grad.tolist()
     (10.0, [3.0, 4.0])
     """
-    limit = _positive("the limit of a norm", limit)
-    held = [p for p in parameters if p.grad is not None]
+    limit, held = _positive("the limit of a norm", limit), _held(parameters)
     # in float64: in float32 squares overflow from 2e19 on, and clipping is for gradients that are far too large
     norm = math.sqrt(math.fsum(float(np.square(p.grad, dtype=np.float64).sum()) for p in held))
     if not math.isfinite(norm):
@@ -56,13 +58,24 @@ def clip_value(parameters, limit):
     >>> w.grad.tolist()
     [1.0, -0.5]
     """
-    limit = _positive("the limit of a value", limit)
-    held = [p for p in parameters if p.grad is not None]
+    limit, held = _positive("the limit of a value", limit), _held(parameters)
     if not all(np.isfinite(p.grad).all() for p in held):
         raise FloatingPointError("the gradient holds nan or inf: it cannot be clipped; lower the learning rate, or look "
                                  "for a division, logarithm or square root that met 0")
     for p in held:
         p.grad = np.clip(p.grad, p.grad.dtype.type(-limit), p.grad.dtype.type(limit)).reshape(p.grad.shape)
+
+
+def _held(parameters):
+    """Those of the parameters that have a gradient."""
+    try:
+        parameters = list(parameters)
+    except TypeError:
+        raise TypeError(f"parameters must be a list of Tensors, as model.parameters() gives, and is {parameters!r:.60}") from None
+    for position, p in enumerate(parameters):
+        if not isinstance(p, Tensor):
+            raise TypeError(f"parameter {position} must be a Tensor, and is {p!r:.60}")
+    return [p for p in parameters if p.grad is not None]
 
 
 def _positive(name, limit):

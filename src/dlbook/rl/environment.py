@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..settings import generator, whole
+from ..settings import generator, real, whole
 
 
 class Environment:
@@ -116,13 +116,13 @@ def check_actions(actions, many, below, owner):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If they are anything else.
 
     >>> check_actions([0, 1, 1], 3, 2, "CartPoles")
     array([0, 1, 1])
     """
-    found = np.asarray(actions)
+    found = real(owner, actions)
     if found.shape != (many,) or found.dtype.kind not in "iu":
         raise ValueError(f"{owner} takes an array of {many} whole numbers, and was given shape {found.shape} of {found.dtype}")
     if found.size and not 0 <= found.min() <= found.max() < below:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..data import grid_world
-from ..settings import fraction
+from ..settings import fraction, plain
 from .environment import Environment
 
 DIRECTIONS = {"↑": (-1, 0), "→": (0, 1), "↓": (1, 0), "←": (0, -1)}
@@ -59,10 +59,12 @@ class GridWorld(Environment):
             raise ValueError(f"this map has {len(starts)} squares to start from; expected at least one, and one alone where there "
                              "is a cliff")
         self.starts = starts.tolist()
-        if set(rewards or {}) - set("SGHC."):
-            raise ValueError(f"rewards name {sorted(rewards)}; expected some of the letters S G H C and .")
-        self._pays = {letter: float((rewards or {}).get(letter, -1)) for letter in "SGHC."}
-        chances = [fraction("success", success), (1 - success) / 2]
+        rewards = {} if rewards is None else rewards
+        if not isinstance(rewards, dict) or set(rewards) - set("SGHC."):
+            raise ValueError(f"rewards are {rewards!r:.60}; expected a dictionary by some of the letters S G H C and .")
+        self._pays = {letter: plain(f"rewards of {letter}", rewards.get(letter, -1)) for letter in "SGHC."}
+        straight = fraction("success", success)
+        chances = [straight, (1 - straight) / 2]
         self.P = {state: {action: self._outcomes(state, action, *chances) for action in range(4)} for state in range(self.states)}
 
     def _outcomes(self, state, action, straight, sideways):
@@ -141,8 +143,12 @@ class FrozenLake(GridWorld):
 
 def _map(squares):
     """The map as an array of characters (rows, columns)."""
-    rows = grid_world(squares) if isinstance(squares, str) else [list(row) for row in squares]
-    if not len(rows) or len({len(row) for row in rows}) > 1 or not {letter for row in rows for letter in row} <= set("SGHC."):
+    try:
+        rows = grid_world(squares) if isinstance(squares, str) else [list(row) for row in squares]
+        known = {letter for row in rows for letter in row} <= set("SGHC.")
+    except TypeError:  # no rows, or letters that are none
+        rows, known = [], False
+    if not len(rows) or len({len(row) for row in rows}) > 1 or not known:
         raise ValueError(f"{squares!r:.60} is no map: expected rows of equal length, of the letters S G H C and .")
     return np.array(rows)
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..autograd import Tensor, floating
 from ..functional import log_softmax, softmax
-from ..functional.loss import like
+from ..nn import Module
 from ..ops import clip, exp, minimum, take, where
-from ..settings import fraction, generator, number
+from ..settings import fraction, generator, number, real
 
 
 def epsilon_greedy(values, *, epsilon, rng):
@@ -63,7 +63,7 @@ def categorical(logits, *, rng):
     """
     logits, rng = _rows("logits", logits), generator(rng)
     if not np.isfinite(logits.max(axis=-1)).all():
-        raise ValueError("the largest logit of a row is infinite: -inf forbids an action, and one action must be left")
+        raise ValueError(f"logits must leave an action in each row (-inf forbids one), and the largest of the rows are {logits.max(axis=-1)!r:.60}")
     reached = softmax(logits.astype(np.float64)).data.cumsum(axis=-1)
     # A uniform number falls into the stretch of one action; the last sum may miss 1 by rounding, hence the division.
     return _chosen((reached / reached[..., -1:] > rng.random((*logits.shape[:-1], 1))).argmax(axis=-1))
@@ -91,7 +91,7 @@ def log_probability(logits, actions):
     >>> log_probability(np.log([[0.25, 0.75]]), [1]).data.round(4)
     array([-0.2877])
     """
-    logits, actions = _tensor("logits", logits), np.asarray(actions)
+    logits, actions = _tensor("logits", logits), real("actions", actions)
     if actions.dtype.kind not in "iu":
         raise TypeError(f"actions must be integers, and their dtype is {actions.dtype}")
     if actions.shape != logits.shape[:1] or actions.size and not 0 <= actions.min() <= actions.max() < logits.shape[1]:
@@ -155,11 +155,7 @@ def clipped_objective(log_probabilities, *, old, advantages, reach=0.2):
     Tensor(1.1)
     """
     log_probabilities = log_probabilities if isinstance(log_probabilities, Tensor) else Tensor(log_probabilities)
-    for name, constants in (("old", old), ("advantages", advantages)):
-        if np.shape(constants) != log_probabilities.shape:
-            raise ValueError(f"{name} has shape {np.shape(constants)} and log_probabilities {log_probabilities.shape}: "
-                             "they must be equal")
-    old, advantages = like(log_probabilities, old), like(log_probabilities, advantages)
+    old, advantages = _like(log_probabilities, "old", old), _like(log_probabilities, "advantages", advantages)
     reach = number("reach", reach, 0, 1)
     ratio = exp(log_probabilities - old)
     return minimum(ratio * advantages, clip(ratio, low=1 - reach, high=1 + reach) * advantages).mean()
@@ -176,6 +172,8 @@ def follow(target, source, *, rate=1.0):
     ------
     ValueError
         If the two are not alike, or the rate is not from 0 to 1.
+    TypeError
+        If one is no Module.
 
     >>> from dlbook.nn import Linear
     >>> source, target = (Linear(2, 1, rng=np.random.default_rng(seed)) for seed in (0, 1))
@@ -184,6 +182,9 @@ def follow(target, source, *, rate=1.0):
     (True, False)
     """
     rate = fraction("rate", rate)
+    for name, module in (("target", target), ("source", source)):
+        if not isinstance(module, Module):
+            raise TypeError(f"{name} must be a Module, and is {module!r:.60}")
     new, old = source.state(), target.state()
     if rate < 1:
         for name in new.keys() & old.keys():
@@ -208,6 +209,16 @@ def _tensor(name, scores):
     if scores.ndim != 2 or not scores.shape[1]:
         raise ValueError(f"{name} have shape {scores.shape}; expected (B, A), for at least one action")
     return scores
+
+
+def _like(log_probabilities, name, values):
+    """`values` as an array of the shape and dtype of the log probabilities."""
+    values = real(name, values)
+    if values.shape != log_probabilities.shape:
+        raise ValueError(f"{name} has shape {values.shape} and log_probabilities {log_probabilities.shape}: they must be equal")
+    if not values.size:
+        raise ValueError(f"{name} and log_probabilities are empty, {values.shape}: there is no action")
+    return values.astype(log_probabilities.dtype, copy=False)
 
 
 def _chosen(actions):

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..settings import generator, whole
+from ..settings import function, generator, real, whole
+
+
+KINDS = {"iu": "integers", "fiu": "numbers", "fiub": "numbers", "b": "Boolean"}  # of dtypes, and what they are called
 
 
 class Transitions(NamedTuple):
@@ -67,7 +70,7 @@ class ReplayBuffer:
             If the action is not an integer, a flag not Boolean, or an observation of a kind that those before cannot hold.
         """
         step = Transitions(observation, action, reward, next_observation, terminated, truncated)
-        self.extend(Transitions(*(np.asarray(x)[None] for x in step)))
+        self.extend(Transitions(*(real(name, x)[None] for name, x in zip(step._fields, step))))
 
     def extend(self, steps):
         """Keep all of `steps`, Transitions with arrays (B, ...), in their order.
@@ -79,9 +82,10 @@ class ReplayBuffer:
         TypeError
             If actions are not integers, flags not Boolean, or observations of a kind that those before cannot hold.
         """
-        steps = Transitions(*map(np.asarray, steps))
-        if steps.actions.dtype.kind not in "iu":
-            raise TypeError(f"actions must be integers, and their dtype is {steps.actions.dtype}")
+        steps = Transitions(*map(real, Transitions._fields, steps))
+        for name, x, kinds in zip(steps._fields, steps, ("fiub", "iu", "fiu", "fiub", "b", "b")):
+            if x.dtype.kind not in kinds:
+                raise TypeError(f"{name} must be {KINDS[kinds]}, and their dtype is {x.dtype}")
         if self._kept is None:
             kinds = None, np.int64, np.float32, None, bool, bool  # observations keep their dtype
             kept = Transitions(*(np.empty((self.capacity, *x.shape[1:]), kind or x.dtype) for x, kind in zip(steps, kinds)))
@@ -92,7 +96,8 @@ class ReplayBuffer:
                 raise ValueError(f"{name} have shape {x.shape}; expected {(len(steps.rewards), *place.shape[1:])}")
             if not np.can_cast(x.dtype, place.dtype, "same_kind"):  # where NumPy would cut 0.7 down to 0
                 raise TypeError(f"{name} have dtype {x.dtype}, and are kept as {place.dtype}: give all of them that kind")
-        if kept.observations.shape != kept.next_observations.shape or any(x.ndim != 1 for x in (kept.actions, kept.rewards)):
+        single = kept.actions, kept.rewards, kept.terminated, kept.truncated
+        if kept.observations.shape != kept.next_observations.shape or any(x.ndim != 1 for x in single):
             raise ValueError(f"a transition goes from one observation to another of the same shape by one action; these are "
                              f"{', '.join(str(x.shape[1:]) for x in steps)}")
         self._kept = kept
@@ -139,6 +144,7 @@ def episode(environment, policy, *, seed=None):
     >>> len(steps.rewards), float(steps.rewards.sum())
     (13, -13.0)
     """
+    function("policy", policy)
     observation, _ = environment.reset(seed=seed)
     steps, over = [], False
     while not over:
@@ -178,7 +184,7 @@ def rollout(worlds, policy, *, steps):
     >>> rollout(poles, lambda x: (x[:, 2] > 0).astype(int), steps=5).observations.shape
     (5, 3, 4)
     """
-    whole("steps", steps)
+    whole("steps", steps), function("policy", policy)
     worlds.check_going()
     record, observations = [], worlds.observe()
     for _ in range(steps):

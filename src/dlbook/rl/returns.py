@@ -8,7 +8,7 @@ record stops; what follows is then worth what `next_values` says: the value of t
 import numpy as np
 
 from ..autograd import floating
-from ..settings import fraction
+from ..settings import fraction, real
 
 
 def returns(rewards, *, gamma, terminated=None, truncated=None, next_values=None):
@@ -102,7 +102,7 @@ def _steps(rewards):
 
 
 def _ends(name, flags, rewards):
-    flags = np.zeros(rewards.shape, bool) if flags is None else np.asarray(flags)
+    flags = np.zeros(rewards.shape, bool) if flags is None else real(name, flags)
     if flags.dtype.kind != "b":
         raise TypeError(f"{name} must be Boolean, and its dtype is {flags.dtype}")
     return _same(name, flags, rewards)

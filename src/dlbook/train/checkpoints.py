@@ -8,12 +8,11 @@ rest is one entry of JSON, in which a float comes back to the last bit.
 
 import json
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from ..nn import Module
-from .files import read_npz, sweep, write_npz
+from .files import place, read_npz, sweep, write_npz
 
 FORMAT = "dlbook checkpoint 1"
 HISTORY = ("loss", "validation_loss", "accuracy", "seconds")
@@ -35,7 +34,7 @@ class Checkpoint:
         if any(id(p) not in names for p in optimiser.parameters):
             raise ValueError("the optimiser trains a parameter that is no part of the model, so a checkpoint would lose it: "
                              "make it an attribute of the model")
-        self.path, self.model, self.optimiser = Path(path), model, optimiser
+        self.path, self.model, self.optimiser = place("checkpoint", path), model, optimiser
         self.generators = _shared({"rng of fit": rng, **{f"model.{name}": g for name, g in model.generators().items()}})
         self.run = _plain({
             "model": type(model).__name__, "optimiser": type(optimiser).__name__, **optimiser.settings(),
@@ -48,6 +47,8 @@ class Checkpoint:
 
     def create(self, state):
         """Write the run before its first step, so that a place that cannot be written to is known now and not in an hour."""
+        if self.path.is_dir():
+            raise IsADirectoryError(f"the checkpoint {str(self.path)!r} is a folder: give the path of a file")
         if self.exists():
             raise FileExistsError(f"{self.path} holds an earlier run: resume it, or delete the file to start anew")
         self.save(state, None)

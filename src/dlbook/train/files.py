@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and arrays kept in them by name: .npz, and never a pickle."""
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -9,6 +10,21 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+
+
+def place(name, path):
+    """`path` as a Path; raises TypeError where it is none.
+
+    >>> place("path", "model.npz").suffix
+    '.npz'
+    """
+    try:
+        os.fsencode(path)
+        if not isinstance(path, bytes):
+            return Path(path)
+    except (TypeError, UnicodeEncodeError):
+        pass
+    raise TypeError(f"{name} must be the path of a file, and is {path!r:.60}")
 
 
 @contextlib.contextmanager
@@ -22,7 +38,9 @@ def replacing(path):
     ...     Path(f"{folder}/note.txt").read_bytes()
     b'whole'
     """
-    path = Path(path)
+    path = place("path", path)
+    if not path.name:  # "" and "." are folders
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     # Beside the target, for renaming within a disk is atomic, and under a name that no other process or thread uses.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
@@ -48,7 +66,8 @@ def sweep(path):
 def write_npz(path, arrays, *, compressed=False):
     """Write {name: array} to `path` as .npz: all or nothing, the same bytes for the same arrays, never a pickle.
 
-    Raises OSError where `path` cannot be written and ValueError for an array of objects; an older file is then as it was.
+    Raises OSError where `path` cannot be written, TypeError where it is no path or `arrays` no dictionary, and ValueError for
+    an array of objects; an older file is then as it was.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +75,8 @@ def write_npz(path, arrays, *, compressed=False):
     ...     read_npz(f"{folder}/two.npz")
     {'a': array([0, 1]), 'b': array(3., dtype=float32)}
     """
+    if not isinstance(arrays, dict) or not all(isinstance(name, str) for name in arrays):
+        raise TypeError(f"arrays must be a dictionary of arrays by name, and is {arrays!r:.60}")
     kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -71,7 +92,7 @@ def read_npz(path):
 
     Raises OSError where the file cannot be read, and ValueError where it is damaged, cut short or no .npz at all.
     """
-    raw = Path(path).read_bytes()
+    raw = place("path", path).read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return {name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .. import optim
 from ..data import check_pairs
 from ..nn import Module
-from ..settings import flag, generator, number, whole
+from ..settings import flag, function, generator, number, whole
 from .batches import minibatches
 from .checkpoints import Checkpoint, fingerprint
 from .history import History
@@ -96,8 +96,19 @@ def fit(
     """
     x, y = check_pairs(x, y)
     whole("epochs", epochs), whole("batch_size", batch_size), whole("every", every), number("min_delta", min_delta, 0)
-    generator(rng)
+    generator(rng), function("model", model)
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None and not number(name, limit, 0):
+            raise ValueError(f"{name} must be above 0, and is {limit!r}")
+    if schedule is not None:
+        function("schedule", schedule)
+    if not isinstance(callbacks, (tuple, list)):
+        raise TypeError(f"callbacks must be a list of functions, and is {callbacks!r:.60}")
+    for callback in callbacks:
+        function("each of callbacks", callback)
     if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"validation must be a pair of arrays, (x, y), and is {validation!r:.60}")
         validation = check_pairs(*validation)
     if patience is not None and whole("patience", patience) and validation is None:
         raise ValueError("patience watches the validation loss: pass validation=(x, y), examples that are not trained on")
@@ -155,7 +166,7 @@ def fit(
 def _answers(loss):
     """The name by which a loss takes the right answers: classification says labels, regression targets."""
     for name in ("labels", "targets"):
-        if name in inspect.signature(loss).parameters:
+        if name in inspect.signature(function("loss", loss)).parameters:
             return name
     raise TypeError(f"the loss takes {inspect.signature(loss)}; expected a function of the model's output and of labels= or "
                     "targets=, such as dlbook.functional.cross_entropy")

@@ -8,6 +8,8 @@ def save(model, path):
 
     Raises OSError where `path` cannot be written, saying why; an older file there is then left as it was.
     """
+    if not hasattr(model, "state"):
+        raise TypeError(f"a model that can be saved is a Module, with state(), and this one is {model!r:.60}")
     try:
         write_npz(path, model.state())
     except OSError as error:
@@ -31,6 +33,8 @@ def load(model, path):
     >>> bool((ours.w.data == theirs.w.data).all())
     True
     """
+    if not hasattr(model, "load_state"):
+        raise TypeError(f"a model that can be loaded is a Module, with load_state(), and this one is {model!r:.60}")
     try:
         state = read_npz(path)
     except OSError as error:

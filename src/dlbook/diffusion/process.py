@@ -1,19 +1,12 @@
-"""Diffusion: data are dissolved in noise step by step, and a network learns to go back. Chapter *diffusion*.
-
-Legend: t is the step, from 0 (data) to T (noise); β_t the variance that step t adds; ᾱ_t = Π (1 - β_s) over s ≤ t the share
-of the data's variance that is left. A model is a function of x_t (N, ...) and t (N,) that says which noise ε is in x_t; x
-may be points (N, 2) or images (N, C, H, W).
-"""
+"""There and back: how fast noise comes, and the ways from data to noise and from noise to data. Legend: that of the package."""
 
 import math
 
 import numpy as np
 
-from .attention import sinusoids
-from .autograd import Tensor, floating, no_grad
-from .functional import mse, silu
-from .nn import MLP, Embedding, Module
-from .settings import generator, number, whole
+from ..autograd import Tensor, floating, no_grad
+from ..functional import mse
+from ..settings import floats, function, generator, lengths, number, real, whole
 
 # ---- how fast the noise comes ---------------------------------------------------------------------------------------
 
@@ -67,7 +60,7 @@ class Diffusion:
     """
 
     def __init__(self, betas):
-        betas = np.asarray(betas)
+        betas = real("betas", betas)
         if betas.ndim != 1 or betas.dtype.kind != "f" or not betas.size or not ((betas > 0) & (betas < 1)).all():
             raise ValueError(f"betas must be numbers above 0 and below 1, such as linear_betas(1000), and are {betas!r:.80}")
         self.alpha_bar = np.cumprod(np.concatenate([[1.0], 1 - betas.astype(np.float64)]))
@@ -96,10 +89,10 @@ class Diffusion:
         >>> round(Diffusion(linear_betas(10)).loss(lambda x, t: np.zeros_like(x), x0, rng=rng).item(), 1)
         1.0
         """
-        x0 = floating(x0)
+        x0 = _examples("x0", x0)
         t = generator(rng).integers(1, self.steps + 1, size=len(x0))
         noise = rng.normal(size=x0.shape).astype(x0.dtype)
-        return mse(model(self.add_noise(x0, t, noise), t), targets=noise)
+        return mse(function("model", model)(self.add_noise(x0, t, noise), t), targets=noise)
 
     def sample(self, model, shape, *, rng, limit=None, dtype=np.float32):
         """Draw x_0 of this shape by walking back all T steps, with fresh noise at each: DDPM (Ho et al. 2020, algorithm 2).
@@ -108,7 +101,10 @@ class Diffusion:
         `limit` keeps the guesses within ±limit; images scaled to [-1, 1] need 1 where the cosine's last steps, or `guided`,
         would throw them far out.
         """
-        x = generator(rng).normal(size=shape).astype(dtype)
+        if not lengths("shape", shape):
+            raise ValueError("shape must be that of N examples, (N, ...), and is ()")
+        x, dtype = generator(rng).normal(size=shape), floats("dtype", dtype)
+        x = x.astype(dtype)
         for t in range(self.steps, 0, -1):
             now, before = float(self.alpha_bar[t]), float(self.alpha_bar[t - 1])
             alpha = now / before
@@ -125,7 +121,7 @@ class Diffusion:
         `path(50)` leads to a sample in 50 steps; `path(50)[::-1]` finds the noise from which an example would come. `limit` is
         as in `sample`, on paths that fall.
         """
-        path, x = self._checked(path, limit), floating(x)
+        path, x = self._checked(path, limit), _examples("x", x)
         for here, there in zip(path, path[1:]):
             # On the way up, the step to come says how much noise to expect: at t = 0 there is none to be seen.
             clean, noise = self._guess(model, x, here, max(here, there), limit)
@@ -173,13 +169,13 @@ class Diffusion:
         signal, spread = self._shares(t, x, velocity)
         return spread * x + signal * velocity
 
-    def _shares(self, t, x, other=None, low=0):
-        """√ᾱ_t and √(1 - ᾱ_t), of the dtype of x and ready to broadcast over x (N, ...)."""
-        arrays = (x,) if other is None else (x, other)
+    def _shares(self, t, *arrays, low=0):
+        """√ᾱ_t and √(1 - ᾱ_t), of the dtype of the arrays (N, ...) and ready to broadcast over them."""
         for a in arrays:
-            if not isinstance(a, (np.ndarray, Tensor)) or a.dtype.kind != "f":  # in integers every share would be 0
+            # In integers every share would be 0, and * of a np.matrix is another.
+            if not isinstance(a, (np.ndarray, Tensor)) or isinstance(a, np.matrix) or a.dtype.kind != "f":
                 raise TypeError(f"expected arrays of floats (N, ...), and was given {type(a).__name__}: {a!r:.60}")
-        t = np.asarray(t)
+        t, x = real("t", t), arrays[0]
         if t.dtype.kind not in "iu" or t.size and not low <= t.min() <= t.max() <= self.steps:
             raise ValueError(f"t must be whole numbers from {low} to {self.steps}, and is {t!r:.80}")
         if t.shape not in ((), x.shape[:1]) or arrays[-1].shape != x.shape:
@@ -189,7 +185,7 @@ class Diffusion:
         return np.sqrt(left).astype(x.dtype), np.sqrt(1 - left).astype(x.dtype)
 
     def _checked(self, path, limit):
-        places = np.asarray(path)
+        places = real("path", path)
         turns = np.diff(places) if places.ndim == 1 and places.dtype.kind in "iu" and places.size > 1 else np.zeros(1)
         if not ((turns > 0).all() or (turns < 0).all()) or places.min() < 0 or places.max() > self.steps:
             raise ValueError(f"a path has two or more steps from 0 to {self.steps}, all falling or all rising; not {path!r:.60}")
@@ -200,7 +196,7 @@ class Diffusion:
     def _guess(self, model, x, t, told, limit):
         """The x_0 that x_t comes from and the noise in it, if the model, told the step `told`, is right."""
         with no_grad():
-            noise = model(x, np.full(len(x), told))
+            noise = function("model", model)(x, np.full(len(x), told))
         noise = noise.data if isinstance(noise, Tensor) else np.asarray(noise)
         if noise.shape != x.shape or noise.dtype != x.dtype:
             raise ValueError(f"a model should give noise like its x, {x.shape} of {x.dtype}, and gave {noise.shape} of {noise.dtype}: "
@@ -213,88 +209,8 @@ class Diffusion:
         return clean, noise
 
 
-# ---- conditions -----------------------------------------------------------------------------------------------------
-
-UNKNOWN = -1  # the label of an example whose class is not told
-
-
-class StepEmbedding(Module):
-    """What a network should know beside x_t: the step, as waves and two linear layers, and the class if there are any.
-
-    Parameters
-    ----------
-    steps : int
-        T.
-    features : int
-        E, even: length of the vector.
-    classes : int
-        0 if there are none. One more vector is learned for `UNKNOWN`.
-
-    >>> embed = StepEmbedding(100, 8, classes=10, rng=np.random.default_rng(0))
-    >>> embed([1, 100], labels=[3, UNKNOWN]).shape
-    (2, 8)
-    """
-
-    def __init__(self, steps, features, *, rng, classes=0, dtype=np.float32):
-        self.waves = sinusoids(whole("steps", steps) + 1, features, dtype=dtype)
-        self.lift = MLP([features, features, features], activation=silu, rng=rng, dtype=dtype)
-        self.classes = whole("classes", classes, 0)
-        self.words = Embedding(self.classes + 1, features, std=1.0, rng=rng, dtype=dtype) if self.classes else None
-
-    def forward(self, t, labels=None):
-        """(N, E) for steps t (N,) and labels (N,), integers from 0 or `UNKNOWN`; without labels all are unknown.
-
-        Raises
-        ------
-        ValueError
-            If steps or labels are out of range, their shapes differ, or there are labels but no classes.
-        """
-        t = np.asarray(t)
-        if t.ndim != 1 or t.dtype.kind not in "iu" or t.size and not 0 <= t.min() <= t.max() < len(self.waves):
-            raise ValueError(f"t must be a vector of whole numbers from 0 to {len(self.waves) - 1}, and is {t!r:.80}")
-        y = self.lift(self.waves[t])
-        if self.words is None:
-            if labels is not None:
-                raise ValueError("this embedding has no classes, and was given labels: make it with classes=K")
-            return y
-        labels = np.full(t.shape, UNKNOWN) if labels is None else _labels(labels, self.classes)
-        if labels.shape != t.shape:
-            raise ValueError(f"there must be one label for each step, and labels are {labels.shape}, t {t.shape}")
-        return y + self.words(np.where(labels == UNKNOWN, self.classes, labels))
-
-
-def drop_labels(labels, *, rate, rng):
-    """`labels`, each made `UNKNOWN` with probability `rate`: so one network learns both of the noises that `guided` mixes.
-
-    >>> drop_labels([3, 4, 5, 6], rate=0.5, rng=np.random.default_rng(0)).tolist()
-    [3, -1, -1, -1]
-    """
-    labels = _labels(labels, math.inf)
-    return np.where(generator(rng).random(labels.shape) < number("rate", rate, 0, 1), UNKNOWN, labels)
-
-
-def guided(model, labels, *, weight):
-    """A model that overstates what the labels change: ε = ε(x, unknown) + w (ε(x, label) - ε(x, unknown)).
-
-    It is made from one that takes x, t and labels (N,). Weight 0 ignores the labels, 1 is the model itself, more asks for
-    samples that are typical of their class (classifier-free guidance, Ho & Salimans 2022, who call our w 1 + w).
-
-    >>> model = lambda x, t, labels: x * (labels != UNKNOWN)[:, None]
-    >>> guided(model, [3], weight=2.0)(np.array([[1.0]], np.float32), np.array([1])).tolist()
-    [[2.0]]
-    """
-    labels, weight = _labels(labels, math.inf), number("weight", weight, 0)
-
-    def mixed(x, t):
-        plain, asked = model(x, t, np.full_like(labels, UNKNOWN)), model(x, t, labels)
-        return plain + weight * (asked - plain)
-
-    return mixed
-
-
-def _labels(labels, classes):
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.size and not UNKNOWN <= labels.min() <= labels.max() < classes:
-        below = f" below {classes}" if classes < math.inf else ""
-        raise ValueError(f"labels must be a vector of whole numbers from 0{below}, {UNKNOWN} where unknown, not {labels!r:.80}")
-    return labels.astype(np.int64)
+def _examples(name, x):
+    x = floating(x)
+    if not x.ndim or not len(x):
+        raise ValueError(f"{name} must be at least one example, (N, ...), and has shape {x.shape}")
+    return x
