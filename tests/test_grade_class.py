@@ -270,7 +270,7 @@ def test_a_fault_of_the_grader_is_reported_and_never_kept(lecture, monkeypatch, 
     options = ["in", "--key", "key.ipynb"]
     monkeypatch.chdir(lecture)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    command.options(parser)
     assert command.run(parser.parse_args(options)) == 1
     assert results(lecture) == {}
     assert "the grader failed on in/ada.ipynb, which has no marks now: ZeroDivisionError" in capsys.readouterr().err
