@@ -3,31 +3,48 @@
 (() => {
   const later = document.querySelector("script[data-mathjax]");
   if (later) {
-    let done;
-    const config = (window.MathJax = window.MathJax || {});
+    let done, asked;
+    const ready = new Promise((resolve) => (done = resolve));
     const breath = () => new Promise((go) => setTimeout(go));
-    config.startup = {
+    const formulas = [...document.querySelectorAll(".math, .tex2jax_process, .mathjax_process")];
+    const bring = () => {
+      if (asked) return;
+      asked = true;
+      const script = document.createElement("script");
+      script.src = later.dataset.mathjax;
+      document.head.append(script);
+    };
+    (window.MathJax = window.MathJax || {}).startup = {
       typeset: false,
-      promise: new Promise((resolve) => (done = resolve)),
+      get promise() {
+        bring(); // who asks for it wants the formulas now: printing does
+        return ready;
+      },
       pageReady: async () => {
-        const formulas = [...document.querySelectorAll(".math, .tex2jax_process, .mathjax_process")];
-        for (let i = 0; i < formulas.length; i += 3) {
-          await MathJax.typesetPromise(formulas.slice(i, i + 3));
+        const near = (node) => Math.abs(node.getBoundingClientRect().top - innerHeight / 2);
+        formulas.sort((a, b) => near(a) - near(b)); // what is looked at comes first
+        for (let i = 0; i < formulas.length; i += 2) {
+          await MathJax.typesetPromise(formulas.slice(i, i + 2));
           await breath();
         }
         reachable();
         done();
       },
     };
-    const bring = () => {
-      const script = document.createElement("script");
-      script.src = later.dataset.mathjax;
-      document.head.append(script);
-    };
-    const idle = window.requestIdleCallback || ((call) => setTimeout(call, 200));
-    if (document.readyState === "complete") idle(bring);
-    else addEventListener("load", () => idle(bring));
+    /* At the first sign of a reader, or where a formula is in sight, or after a while in any case. */
+    for (const sign of ["scroll", "keydown", "pointerdown", "pointermove", "touchstart", "focusin", "beforeprint"])
+      addEventListener(sign, bring, { once: true, passive: true });
+    addEventListener("load", () => {
+      const sight = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && bring());
+      formulas.forEach((formula) => sight.observe(formula));
+      setTimeout(bring, 10_000);
+    });
   }
+
+  /* The states of a slider are fetched when somebody turns to it, so that none is missing when it moves. */
+  for (const figure of document.querySelectorAll("figure.dlbook-slider"))
+    for (const sign of ["pointerenter", "focusin", "touchstart"])
+      figure.addEventListener(sign, () => figure.querySelectorAll("img").forEach((image) => (image.loading = "eager")), { once: true, passive: true });
 
   function reachable() {
     for (const box of document.querySelectorAll(

@@ -7,6 +7,9 @@
 """
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
 import re
 from html import escape
 from pathlib import Path
@@ -84,7 +87,8 @@ def mended(text: str, page: Path, output: Path) -> str:
 
     def sized(match) -> str:
         nonlocal seen
-        tag, source = match[0], re.search(r'\bsrc="([^"]+)"', match[0])
+        tag = apart(match[0], page, output)
+        source = re.search(r'\bsrc="([^"]+)"', tag)
         if not source or source[1].startswith("data:") or "loading=" in tag:
             return tag
         seen += 1
@@ -94,6 +98,18 @@ def mended(text: str, page: Path, output: Path) -> str:
         return tag[:4] + extra + tag[4:]
 
     return re.sub(r"<img\b[^>]*>", sized, text)
+
+
+def apart(tag: str, page: Path, output: Path) -> str:
+    """A picture inside the page becomes a file beside it: a slider holds dozens, and most readers see a few."""
+    inside = re.search(r'\bsrc="data:image/(webp|png);base64,([^"]{2000,})"', tag)
+    if not inside:
+        return tag
+    content = base64.b64decode(inside[2])
+    place = output / "_images" / f"state-{hashlib.sha256(content).hexdigest()[:16]}.{inside[1]}"
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(content)
+    return tag.replace(inside[0], f'src="{os.path.relpath(place, page.parent).replace(os.sep, "/")}"')
 
 
 def pixels(path: Path) -> tuple[int, int] | None:

@@ -22,10 +22,9 @@ SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 def slim(output: Path, pages: list[Path]) -> None:
     """Rewrite `pages`, finished HTML files below `output`, so that they paint early and ask for little."""
     texts = {page: page.read_text(encoding="utf-8") for page in pages}
-    used = set(re.findall(r"\bfa-[a-z][\w-]*", "".join(texts.values())))
-    for script in (output / "_static").glob("**/*.js"):
-        if "mathjax" not in script.parts:
-            used |= set(re.findall(r"\bfa-[a-z][\w-]*", script.read_text(encoding="utf-8", errors="ignore")))
+    scripts = [path for kind in ("*.js", "*.mjs") for path in (output / "_static").rglob(kind) if "mathjax" not in path.parts]
+    said = [*texts.values(), *(path.read_text(encoding="utf-8", errors="ignore") for path in scripts)]
+    used = set(re.findall(r"[A-Za-z_][\w-]*", " ".join(said)))
     bundles: dict[tuple, str] = {}
     for page, text in texts.items():
         page.write_text(later(one_sheet(text, page, output, bundles, used), page), encoding="utf-8")
@@ -41,7 +40,7 @@ def one_sheet(text: str, page: Path, output: Path, bundles: dict, used: set) -> 
     names = tuple(href.removeprefix(prefix).split("?")[0] for href in hrefs)
     if names not in bundles:
         css = "\n".join(sheet(output / name, output / "_static") for name in names)
-        css = with_few_icons(css, output / "_static", used)
+        css = with_few_icons(in_use(css, used), output / "_static", used)
         name = f"book-{hashlib.sha256(css.encode()).hexdigest()[:10]}.css"
         (output / "_static" / name).write_text(css, encoding="utf-8")
         bundles[names] = name
@@ -65,6 +64,30 @@ def sheet(path: Path, folder: Path) -> str:
     css = re.sub(r"""@import\s+(?:url\()?["']([^"']+)["']\)?;""", lambda match: sheet((path.parent / match[1]).resolve(), folder), css)
     css = re.sub(r"""url\((["']?)([^"')]+)\1\)""", moved, css)
     return re.sub(r"\n\s*", "\n", css).strip()
+
+
+def in_use(css: str, words: set) -> str:
+    """`css` without the rules for classes that no page and no script of the site names."""
+    done, position = [], 0
+    while (opening := css.find("{", position)) >= 0:
+        head, depth, end = css[position:opening].rsplit(";", 1)[-1].strip(), 1, opening + 1
+        done.append(css[position:opening][: css[position:opening].rfind(";") + 1])  # what ends in a semicolon is no rule
+        while depth and end < len(css):
+            depth += {"{": 1, "}": -1}.get(css[end], 0)
+            end += 1
+        body, position = css[opening + 1:end - 1], end
+        if head.startswith(("@media", "@supports", "@layer")):
+            body = in_use(body, words)
+        elif not head.startswith("@"):
+            head = ",".join(part for part in re.split(r",(?![^(]*\))", head) if is_in_use(part, words))
+        if head and body.strip():
+            done.append(f"{head}{{{body}}}\n")
+    return "".join(done) + css[position:]
+
+
+def is_in_use(selector: str, words: set) -> bool:
+    plain = re.sub(r":(?:not|is|where|has)\(.*\)", "", selector)  # any of these may hold without its classes
+    return all(name in words for name in re.findall(r"[.#](-?[A-Za-z_][\w-]*)", plain))
 
 
 def with_few_icons(css: str, static: Path, used: set) -> str:
