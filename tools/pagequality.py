@@ -58,7 +58,7 @@ def describe(app, page, template, context, doctree) -> None:
     offers = [f'<a download href="{up}{takeaway.ARCHIVE}">the whole book, to read offline (zip)</a>']
     if takeaway.has_notebook(Path(app.srcdir) / f"{page}.md"):
         offers.insert(0, f'<a download href="{up}{takeaway.notebook_name(page)}">this chapter as a notebook</a>')
-    context["body"] += f'<p class="takeaway d-print-none">Take away: {", ".join(offers)}.</p>\n'
+    context["body"] += f'<p class="takeaway d-print-none">Take away: {", ".join(offers)}. Look up: <a href="{up}genindex.html">the index</a>.</p>\n'
     for group in context.get("header_buttons", []):
         if group.get("label") == "download-buttons" and len(offers) > 1:
             button = {"type": "link", "url": up + takeaway.notebook_name(page), "text": "Notebook", "icon": "fas fa-book",
