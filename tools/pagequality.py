@@ -66,6 +66,12 @@ def describe(app, page, template, context, doctree) -> None:
             group["buttons"].insert(0, button)
 
 
+def empty_contents(app, page, template, context, doctree) -> None:
+    """A book of a single page has no table of contents, and sphinx-notfound-page hands the theme None for it."""
+    if page == app.config.notfound_pagename and (toctree := context.get("toctree")):
+        context["toctree"] = lambda *arguments, **options: toctree(*arguments, **options) or ""
+
+
 def finish(app, exception) -> None:
     if exception or app.builder.format != "html":
         return
@@ -125,6 +131,7 @@ def pixels(path: Path) -> tuple[int, int] | None:
 
 def setup(app):
     app.connect("config-inited", configure, priority=900)
+    app.connect("html-page-context", empty_contents, priority=450)
     app.connect("html-page-context", describe, priority=950)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
