@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOK = $(PYTHON) -m tools.book
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test external serve lab editions bench doctor matrix clean
+.PHONY: help install book test external serve pdf lab editions bench doctor matrix clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ external: ## other people's test suites over the package (installs PyTorch, ONNX
 
 serve: ## the site at http://localhost:8000
 	@$(BOOK) serve
+
+pdf: ## each chapter as a PDF, in _build/pdf (needs Chromium)
+	@$(BOOK) pdf
 
 lab: ## the chapters as notebooks in JupyterLab, with stubs, checks and folded solutions
 	@$(BOOK) lab

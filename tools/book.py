@@ -54,6 +54,16 @@ def serve(arguments: list[str]) -> int:
     return server.run(SITE, int(arguments[0]) if arguments else 8000)
 
 
+def pdf(arguments: list[str]) -> int:
+    """Print each chapter of the site into _build/pdf (needs Chromium)."""
+    from tools import takeaway, website
+
+    website.build()
+    for place in takeaway.print_pages(SITE):
+        print(place.relative_to(ROOT).as_posix())
+    return 0
+
+
 def lab(arguments: list[str]) -> int:
     """Open the self-study notebooks in JupyterLab, in the folder `notebooks`, which is yours; with --chapters, the book's own sources."""
     from tools import notebooks
@@ -115,10 +125,11 @@ def clean(arguments: list[str]) -> int:
 # What each command needs installed; None: nothing, and it uses .venv only where that exists.
 COMMANDS = {
     install: ["book", "test", "lab", "class"],
-    build: ["book"],
+    build: ["book", "class"],
     test: ["book", "test", "class"],
     external: ["test", "external"],
-    serve: ["book"],
+    serve: ["book", "class"],
+    pdf: ["book", "test", "class"],
     lab: ["book", "lab", "class"],
     editions: ["book", "class"],
     bench: ["bench"],
