@@ -29,14 +29,13 @@ class Printed(io.TextIOBase):
         self.kind, self.waiting, self.length, self.sent = kind, [], 0, 0.0
 
     def write(self, text):
-        if self.length < MOST <= self.length + len(text):
-            text = text[: MOST - self.length] + "\n… and more, which is not shown.\n"
-        elif self.length >= MOST:
-            return len(text)
-        self.waiting.append(text)
-        self.length += len(text)
-        if time.monotonic() - self.sent > 0.1:
-            self.flush()
+        if self.length < MOST:
+            self.waiting.append(text[: MOST - self.length])
+            self.length += len(text)
+            if self.length >= MOST:
+                self.waiting.append("\n… and more, which is not shown.\n")
+            if self.length >= MOST or time.monotonic() - self.sent > 0.1:
+                self.flush()
         return len(text)
 
     def flush(self):

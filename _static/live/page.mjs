@@ -76,9 +76,10 @@ class Page {
     this.bar.append(box);
   }
 
+  /* Say how it goes: in the bar, and beside the cell that waits. */
   say(text) {
     this.said.textContent = text;
-    if (this.busy) this.busy.say(text);
+    this.busy?.say(text);
   }
 
   warn(text) {
@@ -126,26 +127,27 @@ class Page {
 
   async #runEach(cells) {
     if (this.busy) return;
-    for (this.busy of cells) {
+    const wanted = cells.at(-1);
+    let end = cells.length > 1 ? "Ran to the end." : "";
+    for (const cell of cells) {
+      this.busy = cell;
       this.refresh();
-      if (!(await this.start())) break;
-      this.say(`Running ${this.busy.name} …`);
-      const result = await this.busy.run(this.python);
-      if (result.died || result.stopped) {
-        this.#restart(result.died ?? "Stopped.");
-        return;
-      }
-      // A check that says "not yet" stops nothing, nor an exercise: the text goes on with the book's own version.
-      if (!result.ok && !["check", "exercise"].includes(this.busy.kind) && this.busy !== cells.at(-1)) {
-        const { name } = this.busy;
-        this.busy = null;
-        cells.at(-1).say(`Not run: ${name}, above, raised an error.`);
-        this.say(`${name} raised an error, and the cells after it were not run.`);
+      if (!(await this.start())) {
+        end = this.said.textContent; // why not
         break;
       }
-      if (result.ok || cells.length === 1) this.say(cells.length > 1 ? "Ran to the end." : `Ran ${this.busy.name}.`);
+      this.say(`Running ${cell.name} …`);
+      const result = await cell.run(this.python);
+      if (result.died || result.stopped) return this.#restart(result.died ?? `Stopped in ${cell.name}.`);
+      // A check that says "not yet" stops nothing, nor does an exercise: the text goes on with the book's own version.
+      if (!result.ok && cell.kind !== "check" && cell.kind !== "exercise" && cell !== wanted) {
+        end = `${cell.name[0].toUpperCase()}${cell.name.slice(1)} raised an error, and the cells below it were not run.`;
+        break;
+      }
     }
     this.busy = null;
+    this.say(end);
+    if (!wanted.shown) wanted.say(end);
     this.refresh();
   }
 

@@ -27,6 +27,12 @@ async function bring(address, { sha256 }) {
   return url;
 }
 
+/* The text of one of our own files, as it is now. */
+async function text(url) {
+  const answer = await fetchFromSite(url, { cache: "no-cache" }).catch(() => ({}));
+  return answer.ok ? answer.text() : explain(url);
+}
+
 /* Say why a file could not be had. */
 async function explain(url) {
   const { host, pathname } = new URL(url);
@@ -35,6 +41,14 @@ async function explain(url) {
   if (!answer) throw new Error(`${name} could not be fetched from ${host}. Are you offline? Try again when the network is back.`);
   if (!answer.ok) throw new Error(`${name} is missing on ${host} (${answer.status}).`);
   throw new Error(`${name} from ${host} is damaged: it is not the file that this site was made with, so nothing of it was run.`);
+}
+
+function parse(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
 }
 
 /* `names` and all that they depend on. */
@@ -46,15 +60,14 @@ function closure(names, packages, found = new Set()) {
 
 async function start({ root, packages }) {
   const live = new URL("live/", root);
-  const answer = await fetchFromSite(new URL("site.json", live), { cache: "no-cache" }).catch(() => explain(new URL("site.json", live)));
-  if (!answer.ok) await explain(new URL("site.json", live));
-  const { python, core, lock, checksums } = await answer.json();
+  const site = await text(new URL("site.json", live));
+  const { python, core, lock, checksums } = parse(site) ?? (await explain(new URL("site.json", live)));
   const base = new URL(python, live).href;
   lock.packages.dlbook.file_name = new URL(lock.packages.dlbook.file_name, live).href;
 
   const wanted = closure(packages, lock.packages);
   const parts = [...wanted].map((name) => bring(new URL(lock.packages[name].file_name, base), lock.packages[name]));
-  const own = ["kernel.py", "figures.py"].map(async (name) => [name, await (await fetchFromSite(new URL(name, import.meta.url))).text()]);
+  const own = ["kernel.py", "figures.py"].map(async (name) => [name, await text(new URL(name, import.meta.url))]);
   const sums = bring(new URL("data/checksums.json", live), { sha256: checksums });
   const programs = Object.keys(core).map((name) => bring(new URL(name, base), core[name]));
   const everything = Promise.all([...parts, ...own, sums, ...programs]);
