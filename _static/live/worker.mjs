@@ -1,7 +1,11 @@
 /* The worker in which Python runs: brings its files, each with the SHA-256 that the site promises, and hands cells to kernel.py. */
 
+import { freeze, thaw } from "./frozen.mjs";
+
+const FOLDER = "/lib/python3.14/site-packages";
 const fetchFromSite = self.fetch.bind(self);
 const held = new Map(); // address -> promise of the file
+const keep = "caches" in self && "subtle" in crypto; // only where the address is trusted: https, or this machine
 const count = { done: 0, of: 0 };
 const post = (type, more) => self.postMessage({ type, ...more });
 let kernel;
@@ -66,7 +70,9 @@ async function start({ root, packages }) {
   lock.packages.dlbook.file_name = new URL(lock.packages.dlbook.file_name, live).href;
 
   const wanted = closure(packages, lock.packages);
-  const parts = [...wanted].map((name) => bring(new URL(lock.packages[name].file_name, base), lock.packages[name]));
+  const key = `${packages}:${[...wanted].map((name) => lock.packages[name].sha256.slice(0, 6)).sort().join("")}`;
+  const write = keep ? await thaw(live, key).catch(() => null) : null;
+  const parts = (write ? [] : [...wanted]).map((name) => bring(new URL(lock.packages[name].file_name, base), lock.packages[name]));
   const own = ["kernel.py", "figures.py"].map(async (name) => [name, await text(new URL(name, import.meta.url))]);
   const sums = bring(new URL("data/checksums.json", live), { sha256: checksums });
   const programs = Object.keys(core).map((name) => bring(new URL(name, base), core[name]));
@@ -83,18 +89,20 @@ async function start({ root, packages }) {
       packageBaseUrl: base,
       lockFileContents: lock,
       createPyodideModule: (await script("pyodide.asm.mjs")).default,
-      packages: [...wanted],
+      packages: write ? [] : [...wanted],
       stdout: () => {}, // what it says while it loads
       env: { HOME: "/home/pyodide", MPLBACKEND: "module://figures", DLBOOK_DATA: "/data" },
     }),
   ]);
-  const missing = [...wanted].filter((name) => !(name in py.loadedPackages));
+  write?.(py.FS);
+  const missing = [...wanted].filter((name) => !write && !(name in py.loadedPackages));
   if (missing.length) throw new Error(`These parts of Python could not be loaded: ${missing.join(", ")}.`);
   for (const [name, text] of await Promise.all(own)) py.FS.writeFile(`/home/pyodide/${name}`, text);
   py.FS.mkdir("/data");
   py.FS.writeFile("/data/checksums.json", await (await self.fetch(new URL("data/checksums.json", live))).text());
   py.registerJsModule("page", { post: (kind, first, second) => post("output", { kind, first, second }), read: (file) => read(new URL(`data/${file}`, live)) });
   kernel = py.pyimport("kernel");
+  return () => keep && !write && freeze(py.FS, FOLDER, live, key);
 }
 
 /* A data file, at once, as Python wants it: a worker may wait. Returns its bytes, or the reason why there are none. */
@@ -113,9 +121,10 @@ function read(url) {
 self.onmessage = async ({ data }) => {
   if (data.type === "start")
     try {
-      await start(data);
+      const remember = await start(data);
       post("ready");
       kernel.warm_up(); // while the reader looks where to begin
+      await Promise.resolve(remember()).catch(() => {}); // a full disk: the next start takes its time
     } catch (error) {
       post("failed", { why: error.message });
     }
