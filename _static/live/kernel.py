@@ -18,6 +18,7 @@ import page
 
 MOST = 100_000  # characters that one cell may print; an endless loop must not fill the page
 DATA = os.environ["DLBOOK_DATA"] + "/"
+sys.dont_write_bytecode = False  # what is compiled once need not be compiled again
 variables = sys.modules["__main__"].__dict__
 alt = ""        # what the figure of the running cell shows, in the author's words
 
@@ -136,5 +137,8 @@ sys.addaudithook(fetch_data)
 
 
 def warm_up():
-    """Import what takes longest."""
-    import dlbook.viz  # noqa: F401
+    """Import what pages use, and draw once: what was compiled for that is kept for the next visit (frozen.mjs)."""
+    from dlbook import check, data, functional, nn, optim, train, viz, widgets  # noqa: F401
+    from matplotlib.figure import Figure
+
+    Figure().subplots().figure.savefig(io.StringIO(), format="svg")
