@@ -17,7 +17,7 @@ from tools.environment import ROOT
 pytestmark = pytest.mark.book
 
 WELCOME = "chapters/00-start/welcome.html"
-START = 40_000  # milliseconds: a generous limit, for machines busy with other tests
+START = 120_000  # milliseconds: a generous limit, for machines busy with other tests
 LIGHT = [path for path in execute.chapters() if path.relative_to(ROOT).with_suffix("").as_posix() not in livepage.HEAVY]
 
 
