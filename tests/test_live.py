@@ -264,6 +264,18 @@ def test_errors_sliders_and_figures_of_ones_own(reader, address):
     assert "It rises by 2." in place.locator(".live-output").inner_text()
 
 
+def test_the_field_lies_exactly_over_its_coloured_text(reader, address):
+    tab = visit(reader, address)
+    tab.get_by_role("button", name="Run the code here").click()
+    cell(tab, "def untouched")
+    apart = tab.locator(".live-editor:visible").evaluate_all(
+        """editors => editors.filter(editor => { const [below, above] = [...editor.children].map(part => getComputedStyle(part));
+           return below.lineHeight !== above.lineHeight || below.fontSize !== above.fontSize || below.fontFamily !== above.fontFamily
+               || editor.children[1].scrollHeight > editor.children[0].offsetHeight }).length""")
+    assert apart == 0
+    said(tab, "Python is ready")
+
+
 # What a reader writes
 
 

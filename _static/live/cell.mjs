@@ -25,7 +25,7 @@ export class Cell {
   #dress() {
     const input = this.place.querySelector(".cell_input");
     this.colours = element("pre", { ariaHidden: "true" });
-    this.field = element("textarea", { spellcheck: false, autocapitalize: "off", wrap: "off", ariaLabel: `Code of ${this.name}. Shift+Enter runs it; Escape, then Tab, leaves it.` });
+    this.field = element("textarea", { rows: 1, spellcheck: false, autocapitalize: "off", wrap: "off", ariaLabel: `Code of ${this.name}. Shift+Enter runs it; Escape, then Tab, leaves it.` });
     this.field.setAttribute("autocorrect", "off");
     this.field.addEventListener("input", () => this.write(this.field.value));
     this.field.addEventListener("keydown", (event) => this.#key(event));
