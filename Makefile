@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOK = $(PYTHON) -m tools.book
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test external serve pdf lab editions bench doctor matrix clean
+.PHONY: help install book site test external serve pdf lab editions bench doctor matrix clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ install: ## all that the targets below need, in .venv; after that the network ma
 
 book: ## the site, in _build/html: executes the chapters that changed
 	@$(BOOK) build
+
+site: ## the same with Python for the browser in it, to publish: fetches 45 MB of it once
+	@$(BOOK) site
 
 test: ## prove everything: package, exercises, site, and each notebook a second time
 	@$(BOOK) test

@@ -32,6 +32,16 @@ def build(arguments: list[str]) -> int:
     return 0
 
 
+def site(arguments: list[str]) -> int:
+    """Build the site with Python for the browser in it, to publish: it asks no other host for anything."""
+    from tools import website
+
+    if not website.build(python=True):
+        print("Nothing changed since the last build.")
+    print("The site is in _build/html: any web server can serve that folder, at any address.")
+    return 0
+
+
 def test(arguments: list[str]) -> int:
     """Prove the book: package, exercises, site, and each notebook a second time."""
     from tools import verify, website
@@ -126,6 +136,7 @@ def clean(arguments: list[str]) -> int:
 COMMANDS = {
     install: ["book", "test", "lab", "class"],
     build: ["book", "class"],
+    site: ["book", "class"],
     test: ["book", "test", "class"],
     external: ["test", "external"],
     serve: ["book", "class"],

@@ -10,7 +10,7 @@ from pathlib import Path
 from jupyter_book.sphinx import build_sphinx
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from tools import execute
+from tools import execute, livepage, pyodide
 from tools.environment import BUILD, ROOT, Problem, prepare_kernel, write
 from tools.fingerprint import site_key
 
@@ -30,19 +30,21 @@ FIRST_PAGE = """<!doctype html>
 """
 
 
-def up_to_date() -> bool:
-    """Whether the built site is the one that today's sources, packages and tools would give."""
+def up_to_date(python: bool = False) -> bool:
+    """Whether the built site is the one that today's sources, packages and tools would give; with Python in it, if asked."""
     try:
         made = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return made.get("key") == site_key() and (SITE / "index.html").exists()
+    return made.get("key") == site_key() and (SITE / "index.html").exists() and made.get("python", False) >= python
 
 
-def build() -> bool:
-    """Bring `_build/html` up to date; return whether there was anything to do."""
-    if up_to_date():
+def build(python: bool = False) -> bool:
+    """Bring `_build/html` up to date, with Python for the browser in it if asked; return whether there was anything to do."""
+    if up_to_date(python):
         return False
+    if python:
+        pyodide.collect(livepage.roots())
     key = site_key()  # taken first: what changes while we build makes the next build run again
     prepare_kernel()
     cache = execute.cache_folder()
@@ -52,17 +54,19 @@ def build() -> bool:
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="staging-", dir=BUILD) as staging:
         pages = Path(staging) / "html"
-        render(ROOT, pages, cache)
+        render(ROOT, pages, cache, python=python)
         STAMP.unlink(missing_ok=True)
         swap(pages, SITE)
-    write(STAMP, json.dumps({"key": key}))
+    write(STAMP, json.dumps({"key": key, "python": python}))
     return True
 
 
-def render(root: Path, pages: Path, cache: Path, edition: str = "website") -> None:
-    """Run Sphinx as `jupyter-book build -W --keep-going` does, reading outputs from `cache`."""
+def render(root: Path, pages: Path, cache: Path, edition: str = "website", python: bool = False) -> None:
+    """Run Sphinx as `jupyter-book build -W --keep-going` does, reading outputs from `cache`; `python` puts Pyodide on the site."""
     print("Building the pages ...", flush=True)
     overrides = {"latex_individualpages": False, "nb_execution_cache_path": str(cache)}
+    if python:
+        overrides["live_python"] = ""
     if edition == "student":  # sources hold the solutions, and buttons lead to them
         overrides |= {"dlbook_edition": edition, "html_copy_source": False, "html_theme_options.use_repository_button": False,
                       "html_theme_options.use_edit_page_button": False, "html_theme_options.use_download_button": False}
