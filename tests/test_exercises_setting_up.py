@@ -59,8 +59,8 @@ test_exercises = prove("00-start/setting-up", {
         alternative=" (3, 2, 4)",
         wrong={
             "that of a": ("(3, 1, 4)", "which of the two is stretched"),
-            "aligned at the left": ("(2, 1, 4)", "Align at the right"),
-            "an error": ("error", "a 1 always fits"),
+            "the 2 in front": ("(2, 1, 4)", "Align at the right"),
+            "aligned at the left": ("error", "a 1 always fits"),
             "a tuple": (((3, 2, 4),), "Answer with one of"),
         }),
     "cosine": Proof(

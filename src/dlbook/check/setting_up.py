@@ -48,8 +48,8 @@ def shuffled(student, rng):
 def shape_of_sum(answer):
     choice(answer, "(3, 2, 4)", {
         "(3, 1, 4)": "That is the shape of a. Its middle side is 1 and meets a 2: which of the two is stretched?",
-        "(2, 1, 4)": "You aligned at the left, where 2 would meet 3. Align at the right.",
-        "error": "Aligned at the right, every pair of sides has a 1 in it, and a 1 always fits.",
+        "(2, 1, 4)": "The 2 stands where a has a 3. Align at the right: the 2 meets the 1 in the middle, and the 3 meets a missing side.",
+        "error": "At the left 2 would meet 3, but shapes are aligned at the right. There every pair of sides has a 1 in it, and a 1 always fits.",
     })
 
 
@@ -107,7 +107,7 @@ def stretched(student, rng):
     first="Set columns to 0, 1, 2 and 3, run the cell each time, and write the four errors down.",
     hints=[
         "The distance compares pixel 300 with pixel 300. Where is the stroke after it has moved?",
-        "Divide the error at 2 by the error at 0. Is it near 1, a few, or near 20?",
+        "Divide the error at 2 by the error at 0. Is it near 1, a few, or near 12?",
         'after_shift = "b"',
     ],
     notice="Every number in the image is still there, two places further on. A method that knows about neighbouring pixels would not care: that is what convolution is for.",
