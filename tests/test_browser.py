@@ -95,7 +95,7 @@ def test_search_finds_a_chapter(browser, address):
     tab.close()
 
 
-QUIZZES = ["chapters/00-start/welcome.html", "chapters/01-foundations/perceptron.html", "chapters/07-projects/project-numpy-network.html"]
+QUIZZES = [f"chapters/{page}.html" for page in ("00-start/welcome", "00-start/setting-up", "01-foundations/perceptron", "07-projects/project-numpy-network")]
 
 
 @pytest.mark.parametrize("page", QUIZZES)
