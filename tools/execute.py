@@ -120,4 +120,4 @@ def describe(path: Path, notebook, error: str) -> str:
         return f"{shown(path)}: {error}"
     line = notebook.metadata.get("source_map", {index: 0})[index]
     where = f"{shown(path)}:{line}, code cell {number} (counted from 0)"
-    return f"{where}\n{re.sub(chr(27) + r'\[[0-9;]*m', '', error).rstrip()}"
+    return f"{where}\n{re.sub(chr(27) + r'[[][0-9;]*m', '', error).rstrip()}"
