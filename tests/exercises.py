@@ -86,6 +86,8 @@ class Published:
 def published(path):
     """The exercises of a chapter by name: each cell tagged `exercise`, and the check after it."""
     found, before, pending = {}, [], None
+    if "\nkernelspec:" not in Path(path).read_text(encoding="utf-8"):
+        return found  # a page without code of its own: what it quotes are commands for a terminal
     for cell in jupytext.read(path).cells:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type != "code":

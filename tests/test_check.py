@@ -83,7 +83,8 @@ TABLE = {
             "transposed": (lambda z: softmax(z).T, "Is it transposed?"),
             "base two": (swap("np.exp", "np.exp2"), "expected"),
             "a list": (lambda z: list(z), "`np.array(...)`"),
-        }),
+        },
+        equivalent={"line 5: `-1` -> `1`": "of two axes the last is the second"}),
     "example_prediction": Proof(
         alternative=" Shrink",
         wrong={

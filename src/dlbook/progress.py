@@ -16,6 +16,9 @@ HELP = """Say what you have solved, chapter by chapter, from your own notebooks:
 
 It reads what each check said when you last ran it and saved the notebook. A check cannot know that you have changed the
 answer since; with --run, all checks are run afresh (Linux and macOS; a chapter takes as long as running it does)."""
+EXAMPLES = """examples:
+  dlbook progress                   what the checks in your notebooks said last
+  dlbook progress notebooks --run   what they say now"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Chapter:
 
 def options(parser):
     """Say what `dlbook progress` takes."""
-    parser.description = HELP
+    parser.description, parser.epilog = HELP, EXAMPLES
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER", help="your notebooks (default: %(default)s)")
     parser.add_argument("--run", action="store_true", dest="afresh", help="run the checks afresh instead of reading what they said last")
 
