@@ -80,7 +80,7 @@ def render(root: Path, pages: Path, cache: Path, edition: str = "website", pytho
         quiet=True,
         warningiserror=True,
         keep_going=True,
-        jobs=os.cpu_count(),
+        jobs=1,  # with more, and more than five pages, Sphinx warns of extensions of Jupyter Book's own
     )
     if result:
         raise Problem("The pages have errors or warnings (see above), and either fails the build; the site was left as it was.")
