@@ -41,7 +41,8 @@ test_exercises = prove("01-foundations/multilayer-perceptron", {
         wrong={
             "bends the logits": (swap("return x @ w + b", "return np.maximum(x @ w + b, 0)"), "the last layer must not bend"),
             "bias after the ReLU": (swap("np.maximum(x @ w + b, 0)", "np.maximum(x @ w, 0) + b"), "add the bias after the ReLU"),
-            "no last bias": (swap("return x @ w + b", "return x @ w - 1000"), "x @ w + b and nothing else"),
+            "no last bias": (swap("return x @ w + b", "return x @ w"), "has lost its bias"),
+            "other last bias": (swap("return x @ w + b", "return x @ w - 1000"), "x @ w + b and nothing else"),
             "no bend": (swap("np.maximum(x @ w + b, 0)", "x @ w + b"), "does not bend"),
             "leaky": (swap("np.maximum(x @ w + b, 0)", "np.maximum(x @ w + b, 0.1 * (x @ w + b))"), "A network with one hidden layer"),
             "one bend only": (one_bend_only, "Does every layer but the last"),

@@ -77,6 +77,15 @@ def test_the_zigzag_uses_the_bound_up(m):
     assert np.abs(along(ramps(f, m), x) - f(x)).max() == pytest.approx(1 / (2 * m))
 
 
+def test_twice_the_ramps_may_be_off_by_nearly_twice_as_much():
+    """The quiz: a spike on a hinge that only the wider network has, and a dip beside it."""
+    def f(x):
+        return np.maximum(0, 1 - np.abs(x - 0.125) / 0.01) - np.maximum(0, 1 - np.abs(x - 0.145) / 0.01)
+
+    few, many = (np.abs(along(ramps(f, m)) - f(GRID)).max() for m in (4, 8))
+    assert few == pytest.approx(1) and 1.8 < many < 2
+
+
 @pytest.mark.parametrize("k", range(1, 11))
 def test_the_sawtooth_is_the_tent_map_repeated(k):
     layers, want = sawtooth(k), GRID

@@ -48,6 +48,7 @@ def repaired_forward(student, rng):
     (w, b), far = layers[0], 100.0
     got = student(x, [(w, b - far)])
     same_shape(got, (B, units[1]), "A network of one layer: one column for each of its outputs.")
+    unlike(got, x @ w, "The last layer has lost its bias: its answer is x @ w + b.")
     expect(got < 0, "One layer with a bias of about -100, and some of your logits are not negative: the last layer must not bend.")
     same_values(student(x, [(w, b)]), x @ w + b, "A network of one layer is x @ w + b and nothing else.")
     w = rng.normal(size=(units[1], 1))
