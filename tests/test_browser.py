@@ -95,7 +95,8 @@ def test_search_finds_a_chapter(browser, address):
     tab.close()
 
 
-QUIZZES = [f"chapters/{page}.html" for page in ("00-start/welcome", "00-start/setting-up", "01-foundations/perceptron", "07-projects/project-numpy-network")]
+QUIZZES = [f"chapters/{page}.html" for page in ("00-start/welcome", "00-start/setting-up", "01-foundations/perceptron", "01-foundations/multilayer-perceptron",
+                                                 "07-projects/project-numpy-network")]
 
 
 @pytest.mark.parametrize("page", QUIZZES)
