@@ -64,4 +64,4 @@ def test_the_throwing_has_teeth():
     assert "written into" in problems(writes)
     assert "where the same numbers give" in problems(lambda x, n=2: np.asarray(x).ravel(order="K"))
     assert "could not convert string to float" in problems(doubles)
-    assert "changes the dtype" in problems(lambda x, n=2: np.zeros(3, np.float32) * n)
+    assert "changes the dtype" in problems(lambda x, n=2: np.zeros(3, np.float32) * (n if type(n) is int else np.atleast_1d(n)))  # NumPy 1 too

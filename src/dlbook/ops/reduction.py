@@ -40,6 +40,7 @@ def sum(x, *, axis=None, keepdims=False):
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     Tensor([4., 6.])
     """
+    keepdims = flag("keepdims", keepdims)
     return x.sum(axis=axis, keepdims=keepdims), lambda g: np.broadcast_to(_over(g, x, axis, keepdims), x.shape)
 
 
@@ -55,6 +56,7 @@ def mean(x, *, axis=None, keepdims=False):
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
     Tensor([1.5, 3.5])
     """
+    keepdims = flag("keepdims", keepdims)
     scale = x.dtype.type(1 / _count(x, axis))  # with a Python number NumPy 1 would make a gradient without axes float64
     return (
         x.mean(axis=axis if x.ndim else None, keepdims=keepdims),
@@ -75,6 +77,7 @@ def max(x, *, axis=None, keepdims=False):
     Tensor([4., 3.])
     """
     _count(x, axis)
+    keepdims = flag("keepdims", keepdims)
     return _extreme(x, x.max(axis=axis, keepdims=keepdims), axis, keepdims)
 
 
@@ -91,6 +94,7 @@ def min(x, *, axis=None, keepdims=False):
     Tensor([1., 2.])
     """
     _count(x, axis)
+    keepdims = flag("keepdims", keepdims)
     return _extreme(x, x.min(axis=axis, keepdims=keepdims), axis, keepdims)
 
 
