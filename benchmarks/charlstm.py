@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from .composed import autograd_step, cross_entropy, mygrad_step
+from .engines import training
 from .workload import Workload, product_flops
 
 LR = 1e-3
@@ -54,14 +55,7 @@ def in_dlbook(ids, labels, parameters):
     model.load_state(parameters)
     optimiser = optim.Adam(model.parameters(), lr=LR)
 
-    def step():
-        optimiser.zero_grad()
-        value = cross_entropy(model(ids), labels=labels)
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, lambda: cross_entropy(model(ids), labels=labels))
 
 
 def in_torch(ids, labels, parameters):
@@ -98,14 +92,7 @@ def in_torch(ids, labels, parameters):
     ids, labels = torch.from_numpy(ids), torch.from_numpy(labels).reshape(-1)
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=LR)
 
-    def step():
-        optimiser.zero_grad()
-        value = cross_entropy(model(ids).flatten(0, 1), labels)
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, lambda: cross_entropy(model(ids).flatten(0, 1), labels))
 
 
 def loss(np, parameters, ids, labels):

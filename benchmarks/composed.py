@@ -3,7 +3,7 @@
 A formula is `loss(np, parameters, ...)`: `np` is the engine's stand-in for NumPy, `parameters` a dictionary of its arrays.
 """
 
-from .engines import Adam
+from .engines import Adam, descending
 
 
 def mygrad_step(loss, parameters, lr):
@@ -29,14 +29,8 @@ def autograd_step(loss, parameters, lr):
     from autograd import value_and_grad
 
     optimiser = Adam(parameters.values(), lr)
-    value_and_gradients = value_and_grad(lambda parameters: loss(autograd.numpy, parameters))
-
-    def step():
-        value, gradients = value_and_gradients(parameters)
-        optimiser.step(gradients.values())
-        return float(value)
-
-    return step
+    value_and_gradients = value_and_grad(lambda arrays: loss(autograd.numpy, dict(zip(parameters, arrays))))
+    return descending(value_and_gradients, list(parameters.values()), optimiser)
 
 
 def cross_entropy(np, logits, labels):

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from . import plant
-from .engines import Adam
+from .engines import Adam, descending
 from .workload import Workload, product_flops
 
 LR = 1e-3
@@ -118,12 +118,7 @@ def in_autograd(points, noise, t, keep, waves, parameters):
 
     value_and_gradients = value_and_grad(loss)
 
-    def step():
-        value, gradients = value_and_gradients(parameters)
-        optimiser.step(gradients)
-        return float(value)
-
-    return step
+    return descending(value_and_gradients, parameters, optimiser)
 
 
 FLOPS = (

@@ -45,3 +45,27 @@ class Adam:
             v *= beta2
             v += (1 - beta2) * (g * g)
             p -= rate * m / (np.sqrt(v) / scale + self.eps)
+
+
+def training(optimiser, loss):
+    """`step` of this package and of PyTorch, which share these five words; `loss()` computes what shall fall."""
+
+    def step():
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        optimiser.step()
+        return value.item()
+
+    return step
+
+
+def descending(value_and_gradients, parameters, optimiser):
+    """`step` of HIPS autograd, whose gradients come as a list in the order of `parameters`."""
+
+    def step():
+        value, gradients = value_and_gradients(parameters)
+        optimiser.step(gradients)
+        return float(value)
+
+    return step

@@ -8,7 +8,7 @@ from functools import partial
 from numpy.lib.stride_tricks import sliding_window_view
 
 from . import plant
-from .engines import Adam
+from .engines import Adam, descending
 from .workload import Workload, product_flops
 
 LR = 3e-4
@@ -130,12 +130,7 @@ def in_autograd(x, y, parameters):
 
     value_and_gradients = value_and_grad(loss)
 
-    def step():
-        value, gradients = value_and_gradients(parameters)
-        optimiser.step(gradients)
-        return float(value)
-
-    return step
+    return descending(value_and_gradients, parameters, optimiser)
 
 
 FLOPS = (

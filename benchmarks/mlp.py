@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .engines import Adam
+from .engines import Adam, descending, training
 from .workload import Workload, product_flops
 
 LR = 1e-3
@@ -44,14 +44,7 @@ def in_dlbook(x, y, parameters):
     loss = partial(cross_entropy, labels=y) if y.ndim == 1 else partial(binary_cross_entropy, targets=y)
     optimiser = optim.Adam(model.parameters(), lr=LR)
 
-    def step():
-        optimiser.zero_grad()
-        value = loss(model(x))
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, lambda: loss(model(x)))
 
 
 def in_torch(x, y, parameters):
@@ -71,14 +64,7 @@ def in_torch(x, y, parameters):
     loss = cross_entropy if y.ndim == 1 else binary_cross_entropy_with_logits
     optimiser = torch.optim.Adam(model.parameters(), lr=LR)
 
-    def step():
-        optimiser.zero_grad()
-        value = loss(model(x), y)
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, lambda: loss(model(x), y))
 
 
 def in_mygrad(x, y, parameters):
@@ -126,12 +112,7 @@ def in_autograd(x, y, parameters):
 
     value_and_gradients = value_and_grad(loss)
 
-    def step():
-        value, gradients = value_and_gradients(parameters)
-        optimiser.step(gradients)
-        return float(value)
-
-    return step
+    return descending(value_and_gradients, parameters, optimiser)
 
 
 def mlp(name, sizes, batch):

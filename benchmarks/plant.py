@@ -6,6 +6,8 @@ matrices (in, out). Each engine's network lists its own parameters in that order
 
 import numpy as np
 
+from .engines import training
+
 
 def drawn(rng, shapes):
     """An array for each shape: He's initial weights, and zeros for biases, which have one axis."""
@@ -26,14 +28,7 @@ def in_dlbook(model, parameters, loss, optimiser):
         p.data = array
     optimiser = optimiser(model.parameters())
 
-    def step():
-        optimiser.zero_grad()
-        value = loss()
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, loss)
 
 
 def in_torch(model, parameters, loss, optimiser):
@@ -45,11 +40,4 @@ def in_torch(model, parameters, loss, optimiser):
             p.copy_(torch.from_numpy(array.T if array.ndim == 2 else array))
     optimiser = optimiser(model.parameters())
 
-    def step():
-        optimiser.zero_grad()
-        value = loss()
-        value.backward()
-        optimiser.step()
-        return value.item()
-
-    return step
+    return training(optimiser, loss)
